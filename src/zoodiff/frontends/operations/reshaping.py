@@ -114,3 +114,29 @@ def resized(
             "half_pixel_centers": bool(half_pixel_centers),
         },
     )
+
+
+def resampled(
+    mode: str,
+    coordinates: str,
+    *,
+    sizes: Sequence[int] | None = None,
+    scales: Sequence[float] | None = None,
+) -> Operation:
+    """Return a resize of an image, by ONNX's rules of coordinates; ``nearest`` rounds down.
+
+    Either ``sizes`` or ``scales`` is given, with one entry for each axis of the data.
+    """
+    extents: dict[str, AttributeValue] = {
+        "sizes": None if sizes is None else whole(sizes),
+        "scales": None if scales is None else [float(scale) for scale in scales],
+    }
+    return Operation(
+        "Resize",
+        {
+            "mode": mode,
+            "coordinate_transformation_mode": coordinates,
+            "nearest_mode": "floor",
+            **without_unset(**extents),
+        },
+    )

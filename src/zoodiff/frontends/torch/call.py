@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends.builder import LinearOrder
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import Parameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 
@@ -21,12 +25,16 @@ class Value:
     shape: Shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Constant:
-    """A tensor that is neither a weight nor computed from the input, such as an index table."""
+    """A tensor that is neither a weight nor computed from the input, such as an index table.
+
+    ``values`` are set where they are known, and small.
+    """
 
     name: str
     shape: Shape = ()
+    values: NDArray[np.generic] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,12 @@ class Call:
     kwargs: dict[str, Any]
     outputs: tuple[Shape, ...]
     emit: Callable[[NodeRequest], list[Value]]
+    afford: Callable[[int], bool] = lambda count: False
+    """Whether a table of so many indices may be written into the graph; those written add up."""
+    dtype: str = "float32"
+    """The number type of the first output."""
+    read: tuple[bool, ...] = (True,)
+    """For each output, whether anything reads it."""
 
     def arg(self, position: int, name: str, default: object = None) -> Any:
         """Return an argument by position or name, or ``default`` where it was left out."""

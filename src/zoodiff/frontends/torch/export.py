@@ -8,23 +8,38 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.torch.call import Call, Constant, NodeRequest, Value
+from zoodiff.frontends.torch.constants import MOST
+from zoodiff.frontends.torch.in_place import in_place, writes_into_shared_memory
 from zoodiff.frontends.torch.ops import translate
 from zoodiff.frontends.torch.protocols import FxNode, Module, Program
 from zoodiff.frontends.torch.protocols import Tensor as TorchTensor
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-def to_graph(module: Module, input_shape: Sequence[int], source: str) -> Graph:
+Tables = Mapping[str, "NDArray[np.generic]"]
+"""Whole numbers that a module keeps, such as relative positions, by the name of the buffer."""
+_INDICES = 1 << 20
+"""The most indices in one graph; tables beyond them stay opaque."""
+
+
+def to_graph(
+    module: Module, input_shape: Sequence[int], source: str, tables: Tables | None = None
+) -> Graph:
     """Return the graph that a module computes in evaluation mode.
 
-    ``input_shape`` is (batch, channels, height, width). Raises MeasurementError where
-    ``torch.export`` cannot trace the module.
+    ``input_shape`` is (batch, channels, height, width). ``tables`` are values of buffers of whole
+    numbers that lie on the meta device, as far as they are known; others are read. Raises
+    MeasurementError where ``torch.export`` cannot trace the module.
     """
     import torch
 
@@ -38,10 +53,12 @@ def to_graph(module: Module, input_shape: Sequence[int], source: str) -> Graph:
         # would put that part into a function of its own.
         with torch.no_grad(), _without_stack_traces():
             program = torch.export.export(module, (example,), strict=False)
+            if writes_into_shared_memory(program.graph):
+                program = program.run_decompositions({})
     except Exception as error:
         first = " ".join(str(error).split())[:200]
         raise MeasurementError(f"torch.export cannot trace {source} ({first})") from error
-    return _Walk(module, program, source).graph()
+    return _Walk(module, program, source, tables or {}).graph()
 
 
 @contextlib.contextmanager
@@ -76,19 +93,17 @@ class _NoTraceback:
 class _Walk:
     """One pass over an exported program, in its order, which is topological."""
 
-    def __init__(self, module: Module, program: Program, source: str) -> None:
+    def __init__(self, module: Module, program: Program, source: str, tables: Tables) -> None:
         self._program = program
         self._source = source
         self._builder = GraphBuilder("OIHW", "OI")
         self._values: dict[str, object] = {}
         """The result of each node of the program: a Value, a Parameter, or a list of Values."""
         self._names: dict[str, int] = {}
-        self._owned = {name: _parameter(name, p, True) for name, p in module.named_parameters()}
-        self._owned |= {
-            name: _parameter(name, b, False)
-            for name, b in module.named_buffers()
-            if b.is_floating_point()
-        }
+        self._indices = 0
+        """The indices that were written into the graph."""
+        self._owned = _owned(module)
+        self._tables = _tables(module) | {n: t for n, t in tables.items() if t.size <= MOST}
 
     def graph(self) -> Graph:
         inputs: list[Tensor] = []
@@ -118,12 +133,14 @@ class _Walk:
         if target is not None:
             # Integer buffers (counters, index tables) are not weights.
             self._values[node.name] = self._owned.get(target) or Constant(
-                target, tuple(int(n) for n in value.shape)
+                target, tuple(int(n) for n in value.shape), self._tables.get(target)
             )
             return []
         if node.name not in signature.user_inputs:
             shape = tuple(int(n) for n in getattr(value, "shape", ()))
-            self._values[node.name] = Constant(node.name, shape)
+            lifted = signature.inputs_to_lifted_tensor_constants.get(node.name, "")
+            values = _values(self._program.constants.get(lifted))
+            self._values[node.name] = Constant(node.name, shape, values)
             return []
         tensor = self._builder.declare(node.name, value.shape, _dtype(value))
         self._values[node.name] = Value(tensor.name, tensor.shape)
@@ -148,12 +165,22 @@ class _Walk:
             kwargs={key: self._resolve(value) for key, value in node.kwargs.items()},
             outputs=_outputs(node),
             emit=lambda request: self._emit(node, name, request),
+            afford=self._afford,
+            dtype=_dtype(_first(node)),
+            read=_read(node),
         )
         result = translate(call)
-        if function.endswith("_") and not function.endswith("__") and hasattr(node.args[0], "name"):
+        if in_place(node):
             # An operation in place: later readers of the old value read the new one.
             self._values[node.args[0].name] = result
         return result
+
+    def _afford(self, count: int) -> bool:
+        """Whether a table of so many indices may be written; those written add up."""
+        if count > MOST or self._indices + count > _INDICES:
+            return False
+        self._indices += count
+        return True
 
     def _resolve(self, argument: Any) -> object:
         if isinstance(argument, list | tuple):
@@ -176,8 +203,7 @@ class _Walk:
         """Add a node and return its outputs, one per shape."""
         step, shapes = request.step, request.shapes
         base = f"{node.name}/{step}" if step else node.name
-        first = node.meta.get("val")
-        dtype = _dtype(first[0] if isinstance(first, list | tuple) else first)
+        dtype = _dtype(_first(node))
         names = [base] if len(shapes) == 1 else [f"{base}:{i}" for i in range(len(shapes))]
         outputs = [
             Tensor(tensor, tuple(int(n) for n in shape), dtype)
@@ -198,6 +224,43 @@ def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:
     return Parameter(name, tuple(int(n) for n in tensor.shape), trainable, _dtype(tensor))
 
 
+def _owned(module: Module) -> dict[str, Parameter]:
+    """Return weights and real buffers by all their names; a shared one has its first name."""
+    owned: dict[str, Parameter] = {}
+    first: dict[int, tuple[str, object]] = {}  # keeps the tensors, whose identities are the keys
+    named = [(name, p, True) for name, p in module.named_parameters(remove_duplicate=False)]
+    named += [
+        (name, b, False)
+        for name, b in module.named_buffers(remove_duplicate=False)
+        if b.is_floating_point()
+    ]
+    for name, tensor, trainable in named:
+        own, _ = first.setdefault(id(tensor), (name, tensor))
+        owned[name] = _parameter(own, tensor, trainable)
+    return owned
+
+
+def _tables(module: Module) -> dict[str, NDArray[np.generic]]:
+    """Return the small buffers of whole numbers whose values are in memory."""
+    return {
+        name: values
+        for name, b in module.named_buffers(remove_duplicate=False)
+        if (values := _values(b)) is not None
+    }
+
+
+def _values(tensor: Any) -> NDArray[np.generic] | None:
+    """Return the values of a small tensor of whole numbers in memory; None for any other."""
+    import torch
+
+    if type(tensor) is not torch.Tensor or tensor.is_meta or prod(tensor.shape) > MOST:
+        return None
+    if not _dtype(tensor).startswith(("int", "uint")):
+        return None
+    values: NDArray[np.generic] = tensor.detach().cpu().numpy()
+    return values
+
+
 _CONVERSIONS = frozenset({"to", "type_as"})
 """Functions that change the type of numbers, if anything."""
 
@@ -210,6 +273,22 @@ def _unconverted(node: FxNode) -> bool:
 
 def _dtype(tensor: object) -> str:
     return str(getattr(tensor, "dtype", "float32")).removeprefix("torch.")
+
+
+def _first(node: FxNode) -> object:
+    """Return the fake tensor of a node's first output."""
+    value = node.meta.get("val")
+    return value[0] if isinstance(value, list | tuple) and value else value
+
+
+def _read(node: FxNode) -> tuple[bool, ...]:
+    """Return for each output of a node whether anything reads it."""
+    count = len(_outputs(node))
+    if count < 2:
+        return (True,) * count
+    taken = {user.args[1] for user in node.users if "getitem" in str(user.target) and user.users}
+    whole = any("getitem" not in str(user.target) for user in node.users)
+    return tuple(whole or position in taken for position in range(count))
 
 
 def _outputs(node: FxNode) -> tuple[tuple[int, ...], ...]:

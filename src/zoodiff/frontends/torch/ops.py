@@ -13,11 +13,13 @@ from math import prod
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.operations import Arithmetic, Extents, Operation
-from zoodiff.frontends.torch import reshaping
+from zoodiff.frontends.operations import Extents
+from zoodiff.frontends.torch import elementwise, indexing, norms, resampling, reshaping
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value, weights
+from zoodiff.frontends.torch.constants import values_of
 from zoodiff.frontends.torch.windows import (
     adaptive_avg_pool,
+    adaptive_max_pool,
     avg_pool,
     conv,
     conv_transpose,
@@ -32,7 +34,8 @@ def translate(call: Call) -> Any:
     handler = _HANDLERS.get(call.function)
     constants = [a for a in _flat(call.args) if isinstance(a, Constant)]
     if call.function in _SHAPE_ONLY or (constants and not call.tensors):
-        constant_outputs = [Constant(call.name, shape) for shape in call.outputs]
+        values = values_of(call) if len(call.outputs) == 1 else None
+        constant_outputs = [Constant(call.name, shape, values) for shape in call.outputs]
         return constant_outputs[0] if len(constant_outputs) == 1 else constant_outputs
     if constants and call.function not in _WITH_CONSTANTS:
         handler = None
@@ -49,7 +52,7 @@ _SHAPE_ONLY = frozenset(
     | {"full_like", "ones_like", "zeros_like"}
 )
 """Functions that read the shape of a tensor at most, never its values."""
-_WITH_CONSTANTS = frozenset({"add", "mul", "sub"})
+_WITH_CONSTANTS = frozenset({"add", "index", "index_select", "mul", "sub"})
 
 
 def _opaque(call: Call) -> Any:
@@ -149,177 +152,25 @@ def _einsum(call: Call) -> Value | None:
     return call.node(operations.matmul(extents, equation=equation))
 
 
-def _batch_norm(call: Call) -> Value | None:
-    data, *owned = call.args[:5]
-    if call.arg(5, "training", False):
-        return None
-    return call.node(
-        operations.batch_norm(
-            epsilon=call.arg(7, "eps"),
-            # PyTorch's momentum is the weight of the new value, ONNX's that of the old value.
-            momentum=1.0 - float(call.arg(6, "momentum")),
-            axis=1,
-            scale=owned[0] is not None,
-            center=owned[1] is not None,
-        ),
-        inputs=weights(data, *owned),
-    )
-
-
-def _layer_norm(call: Call) -> Value:
-    data, shape, weight, bias = (call.arg(i, "") for i in range(4))
-    rank = len(data.shape)
-    return call.node(
-        operations.layer_norm(
-            range(rank - len(shape), rank),
-            epsilon=call.arg(4, "eps", 1e-5),
-            scale=weight is not None,
-            center=bias is not None,
-        ),
-        inputs=weights(data, weight, bias),
-    )
-
-
-def _group_norm(call: Call) -> Value:
-    data, groups, weight, bias = (call.arg(i, "") for i in range(4))
-    return call.node(
-        operations.group_norm(
-            groups,
-            epsilon=call.arg(4, "eps", 1e-5),
-            scale=weight is not None,
-            center=bias is not None,
-        ),
-        inputs=weights(data, weight, bias),
-    )
-
-
-def _mean(call: Call) -> Value | None:
-    data, axes = call.args[0], call.arg(1, "dim")
-    rank = len(data.shape)
-    reduced = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
-    keep = bool(call.arg(2, "keepdim", False))
-    if rank == 4 and reduced == [2, 3]:
-        pooled: Shape = (*data.shape[:2], 1, 1)
-        step = "" if keep else "pool"
-        output = call.node(operations.GLOBAL_AVERAGE_POOL, inputs=[data], shape=pooled, step=step)
-        return output if keep else call.node(operations.flatten(), inputs=[output])
-    return call.node(operations.reduced("ReduceMean", reduced, keepdims=keep))
-
-
-def _arithmetic(op: Arithmetic) -> Handler:
-    def handle(call: Call) -> Value | None:
-        first, second = call.args[0], call.arg(1, "other")
-        if call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("rounding_mode"):
-            return None
-        if isinstance(second, bool | int | float):
-            return call.node(operations.arithmetic(op, value=float(second)), inputs=[first])
-        if isinstance(first, bool | int | float):
-            reverse = operations.arithmetic(op, value=float(first), constant_first=True)
-            return call.node(reverse, inputs=[second])
-        if isinstance(second, Constant) and isinstance(first, Value):
-            return call.node(operations.arithmetic(op, constant_shape=second.shape), inputs=[first])
-        if not all(isinstance(v, Value | Parameter) for v in (first, second)):
-            return None
-        weight_first = isinstance(first, Parameter)
-        return call.node(operations.arithmetic(op, constant_first=weight_first))
-
-    return handle
-
-
-def _plain(operation: Operation) -> Handler:
-    return lambda call: call.node(operation, inputs=[call.args[0]])
-
-
-def _unary(op: str) -> Handler:
-    return _plain(operations.unary(op))
-
-
-def _elu(call: Call) -> Value | None:
-    """Convert elu; None where it scales its input or result, as selu does."""
-    if call.arg(2, "scale", 1) != 1 or call.arg(3, "input_scale", 1) != 1:
-        return None
-    return call.node(operations.elu(call.arg(1, "alpha", 1.0)), inputs=[call.args[0]])
-
-
-def _clip(call: Call) -> Value | None:
-    low, high = call.arg(1, "min", -1.0), call.arg(2, "max", 1.0)
-    if not all(bound is None or isinstance(bound, int | float) for bound in (low, high)):
-        return None  # bounds that are computed
-    return call.node(operations.clip(low, high), inputs=[call.args[0]])
-
-
-def _softmax(call: Call) -> Value:
-    axis = int(call.args[1]) % len(call.outputs[0])
-    return call.node(operations.softmax(axis), inputs=[call.args[0]])
-
-
-def _gelu(call: Call) -> Value:
-    return call.node(operations.gelu(tanh=call.kwargs.get("approximate") == "tanh"))
-
-
-def _vector_norm(call: Call) -> Value | None:
-    axes = call.arg(2, "dim")
-    if call.arg(1, "ord", 2) != 2 or axes is None:
-        return None
-    rank = len(call.args[0].shape)
-    reduced = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
-    return call.node(
-        operations.reduced("ReduceL2", reduced, keepdims=call.arg(3, "keepdim", False))
-    )
-
-
-def _at_least(call: Call) -> Value | None:
-    if not isinstance(call.args[1], int | float):
-        return None
-    return call.node(operations.clip(call.args[1], None), inputs=[call.args[0]])
-
-
-def _same(call: Call) -> Any:
-    """Return the input of a function without effect at inference."""
-    return call.args[0]
-
-
 _HANDLERS: dict[str, Handler] = {
+    **elementwise.HANDLERS,
+    **indexing.HANDLERS,
+    **norms.HANDLERS,
+    **resampling.HANDLERS,
     **reshaping.HANDLERS,
     "adaptive_avg_pool2d": adaptive_avg_pool,
-    "add": _arithmetic("Add"),
-    "alias": _same,
+    "adaptive_max_pool2d": adaptive_max_pool,
     "avg_pool2d": avg_pool,
-    "batch_norm": _batch_norm,
     "bmm": _matmul,
-    "clamp": _clip,
-    "clamp_min": _at_least,
-    "clone": _same,
-    "contiguous": _same,
     "_convolution": convolution,
+    "conv1d": conv,
     "conv2d": conv,
+    "conv3d": conv,
     "conv_transpose2d": conv_transpose,
     "convolution": convolution,
-    "detach": _same,
-    "div": _arithmetic("Div"),
-    "dropout": _same,
     "einsum": _einsum,
-    "elu": _elu,
-    "exp": _unary("Exp"),
-    "feature_dropout": _same,
-    "gelu": _gelu,
-    "group_norm": _group_norm,
-    "hardsigmoid": _plain(operations.hard_sigmoid()),
-    "hardswish": _plain(operations.HARD_SWISH),
-    "hardtanh": _clip,
-    "layer_norm": _layer_norm,
-    "linalg_vector_norm": _vector_norm,
     "linear": _linear,
     "matmul": _matmul,
     "max_pool2d": max_pool,
-    "mean": _mean,
-    "mul": _arithmetic("Mul"),
-    "relu": _unary("Relu"),
-    "relu6": _plain(operations.RELU6),
     "scaled_dot_product_attention": _attention,
-    "sigmoid": _unary("Sigmoid"),
-    "silu": _plain(operations.swish()),
-    "softmax": _softmax,
-    "sub": _arithmetic("Sub"),
-    "tanh": _unary("Tanh"),
 }

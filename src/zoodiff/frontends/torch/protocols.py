@@ -11,6 +11,7 @@ class Tensor(Protocol):
 
     shape: Sequence[int]
     dtype: object
+    is_meta: bool
 
     def is_floating_point(self) -> bool: ...
 
@@ -33,6 +34,7 @@ class FxNode(Protocol):
     target: object
     args: tuple[Any, ...]
     kwargs: Mapping[str, object]
+    users: Mapping[FxNode, None]
     meta: Mapping[str, Any]
     """``val`` is a fake tensor or several; ``nn_module_stack`` names modules."""
 
@@ -48,6 +50,7 @@ class Signature(Protocol):
 
     inputs_to_parameters: Mapping[str, str]
     inputs_to_buffers: Mapping[str, str]
+    inputs_to_lifted_tensor_constants: Mapping[str, str]
     user_inputs: Sequence[object]
 
 
@@ -56,6 +59,9 @@ class Program(Protocol):
 
     graph: FxGraph
     graph_signature: Signature
+    constants: Mapping[str, object]
+
+    def run_decompositions(self, table: dict[Any, Any], /) -> Program: ...
 
 
 class Module(Protocol):
@@ -77,6 +83,8 @@ class Module(Protocol):
         self, state: dict[str, Any], /, *, strict: bool
     ) -> tuple[list[str], list[str]]: ...
 
-    def named_parameters(self) -> Iterable[tuple[str, Tensor]]: ...
+    def named_parameters(
+        self, *, remove_duplicate: bool = True
+    ) -> Iterable[tuple[str, Tensor]]: ...
 
-    def named_buffers(self) -> Iterable[tuple[str, Tensor]]: ...
+    def named_buffers(self, *, remove_duplicate: bool = True) -> Iterable[tuple[str, Tensor]]: ...

@@ -7,6 +7,7 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Cut
 from zoodiff.frontends.torch.call import Call, Handler, Value
+from zoodiff.graph.ir import Parameter
 
 
 def _flatten(call: Call) -> Value:
@@ -34,9 +35,13 @@ def _transpose(call: Call) -> Value:
     return call.node(operations.transpose(order))
 
 
-def _cat(call: Call) -> Value:
-    rank = len(call.outputs[0])
-    return call.node(operations.concat(int(call.arg(1, "dim", 0)) % rank))
+def _cat(call: Call) -> Value | None:
+    """Join tensors and weights; None where a weight stands there twice."""
+    rank, parts = len(call.outputs[0]), call.tensors
+    owned = [k for k, part in enumerate(parts) if isinstance(part, Parameter)]
+    if len({parts[k].name for k in owned}) < len(owned):
+        return None
+    return call.node(operations.concat(int(call.arg(1, "dim", 0)) % rank, owned))
 
 
 def _select(call: Call) -> Value:
@@ -159,6 +164,7 @@ HANDLERS: dict[str, Handler] = {
     "unbind": _unbind,
     "unflatten": _reshape,
     "unsqueeze": _unsqueeze,
+    "_unsafe_view": _reshape,
     "view": _reshape,
     "view_as": _reshape,
 }

@@ -7,23 +7,25 @@ from dataclasses import replace
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Window
-from zoodiff.frontends.torch.call import Call, Value, weights
+from zoodiff.frontends.torch.call import Call, Constant, Value, weights
 
 
-def _pair(value: Sequence[int] | int, default: int = 0) -> list[int]:
+def _pair(value: Sequence[int] | int, default: int = 0, rank: int = 2) -> list[int]:
+    """Return one number per spatial axis; a single number is that of every axis."""
     values = [value] if isinstance(value, int) else list(value)
     if not values:
         values = [default]
-    return [int(v) for v in (values * 2 if len(values) == 1 else values)]
+    return [int(v) for v in (values * rank if len(values) == 1 else values)]
 
 
 def conv(call: Call) -> Value | None:
-    """Convert conv2d."""
+    """Convert conv1d, conv2d and conv3d."""
     data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
     padding = call.arg(4, "padding", 0)
     kernel = list(weight.shape[2:])
-    dilations = _pair(call.arg(5, "dilation", 1))
-    if len(kernel) != 2:
+    rank = len(kernel)
+    dilations = _pair(call.arg(5, "dilation", 1), rank=rank)
+    if rank + 2 != len(data.shape):
         return None
     if isinstance(padding, str):
         total = [
@@ -31,10 +33,10 @@ def conv(call: Call) -> Value | None:
         ]
         pads = [t // 2 for t in total] + [t - t // 2 for t in total]
     else:
-        pads = _pair(padding) * 2
+        pads = _pair(padding, rank=rank) * 2
     return call.node(
         operations.conv(
-            Window(kernel, _pair(call.arg(3, "stride", 1)), pads, dilations),
+            Window(kernel, _pair(call.arg(3, "stride", 1), rank=rank), pads, dilations),
             group=call.arg(6, "groups", 1),
             out_channels=weight.shape[0],
             bias=bias is not None,
@@ -58,7 +60,7 @@ def convolution(call: Call) -> Value | None:
             )
         )
     )
-    if len(weight.shape) != 4:
+    if transposed and len(weight.shape) != 4:
         return None
     if transposed:
         turned = (data, weight, bias, stride, padding, extra, groups, dilation)
@@ -116,15 +118,31 @@ def avg_pool(call: Call) -> Value | None:
 
 def adaptive_avg_pool(call: Call) -> Value | None:
     """Convert an adaptive pool to what it is at this size: global, no pool, or equal windows."""
-    data, size = call.args[0], _pair(call.args[1])
-    spatial = list(data.shape[-2:])
-    if size == [1, 1]:
+    data, window = call.args[0], _equal_windows(call)
+    if call.outputs[0][-2:] == (1, 1):
         return call.node(operations.GLOBAL_AVERAGE_POOL)
-    if size == spatial:
+    if window is None:
+        return None
+    if max(window.kernel) == 1:
         return data if isinstance(data, Value) else None
+    return call.node(operations.average_pool(window, count_include_pad=True))
+
+
+def adaptive_max_pool(call: Call) -> list[Value | Constant] | None:
+    """Convert an adaptive maximum, whose indices nobody reads, as ``adaptive_avg_pool`` does."""
+    window = _equal_windows(call)
+    if any(call.read[1:]) or window is None:
+        return None
+    indices = Constant(f"{call.name}/indices", call.outputs[0])
+    if call.outputs[0][-2:] == (1, 1):
+        return [call.node(operations.GLOBAL_MAX_POOL), indices]
+    return [call.node(operations.max_pool(window)), indices]
+
+
+def _equal_windows(call: Call) -> Window | None:
+    """Return the window of an adaptive pool; None where its windows differ in their extents."""
+    spatial, size = call.args[0].shape[-2:], call.outputs[0][-2:]
     if any(extent % count for extent, count in zip(spatial, size, strict=True)):
         return None
     window = [extent // count for extent, count in zip(spatial, size, strict=True)]
-    return call.node(
-        operations.average_pool(Window(window, window, [0] * 4, [1, 1]), count_include_pad=True)
-    )
+    return Window(window, window, [0] * 4, [1, 1])

@@ -22,6 +22,7 @@ from zoodiff.zoos.runtime.torch_network import TorchNetwork
 from zoodiff.zoos.runtime.weights_access import counts_of_torch
 from zoodiff.zoos.steady import steady
 from zoodiff.zoos.timm.catalogue import HUB, ZOO, published
+from zoodiff.zoos.timm.index_tables import index_tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +68,8 @@ class TimmBackend:
         from zoodiff.frontends.torch.export import to_graph
 
         module = self.structure(model, weights)
-        return to_graph(module, (1, *_input_size(module)), f"timm:{model}")
+        shape = (1, *_input_size(module))
+        return to_graph(module, shape, f"timm:{model}", index_tables(module))
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the module's own parameters, and the floating-point values in its buffers."""
