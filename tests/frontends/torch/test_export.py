@@ -279,6 +279,8 @@ def test_weights_computed_on_the_way_are_inputs_of_the_convolution(check: Check)
         conv = [n for n in g.nodes if n.op == "Conv"][0]
         assert len(conv.inputs) == 2 and conv.attributes["kernel_shape"] == [3, 3]
         assert count(g).parameters == 6 * 27 + 6
+        from zoodiff.graph.canonical import canonical
+        assert "Conv" in ops(canonical(g))
         """
     )
 

@@ -53,7 +53,9 @@ def _reshapes(graph: MutableGraph) -> None:
             if not graph.users.get(before.output) and before.output not in graph.outputs:
                 graph.remove(before)
     for node in graph.of("Reshape"):
-        if graph.shape(node.inputs[0]) == graph.shape(node.output) and not node.parameters:
+        if node.parameters or not node.inputs:
+            continue
+        if graph.shape(node.inputs[0]) == graph.shape(node.output):
             graph.bypass(node)
 
 
