@@ -30,6 +30,7 @@ REQUIRED = {
     "store gc": [],
     "store import": ["none.tar"],
     "store verify": [],
+    "which": ["resnet50"],
     "zoos": [],
 }
 """What each command needs; nothing of it is there, so that no worker starts."""

@@ -20,7 +20,7 @@ from zoodiff.workers.limits import Limits
 
 SOURCE = Path(zoodiff.__file__).parent
 WITHOUT_WORKERS = {
-    *("claims", "report", "rules", "zoos", "env create", "env list", "env remove"),
+    *("claims", "report", "rules", "which", "zoos", "env create", "env list", "env remove"),
     *("store export", "store gc", "store import", "store verify"),
 }
 OPTIONS = {"--worker-seconds", "--worker-memory"}

@@ -33,11 +33,11 @@ def why_empty(rows: Sequence[Row], filters: Sequence[Filter[Row]]) -> str:
 
     A filter that alone leaves nothing is named with the values that there are.
 
-    >>> odd = Filter("--odd", lambda n: n % 2 == 1)
+    >>> odd = Filter("--precision", lambda n: n % 2 == 1)
     >>> why_empty([2, 4], [odd])
-    '--odd leaves none'
-    >>> why_empty([1, 2], [odd, Filter("--large", lambda n: n > 1)])
-    '--odd and --large leave none together (alone 1 and 1)'
+    '--precision leaves none'
+    >>> why_empty([1, 2], [odd, Filter("--max-macs", lambda n: n > 1)])
+    '--precision and --max-macs leave none together (alone 1 and 1)'
     """
     for each in filters:
         if not kept(rows, [each]):
