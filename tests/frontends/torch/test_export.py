@@ -285,6 +285,29 @@ def test_weights_computed_on_the_way_are_inputs_of_the_convolution(check: Check)
     )
 
 
+def test_a_bias_that_is_computed_is_added_behind_the_layer(check: Check) -> None:
+    """As in Swin v2, which zeroes the bias of the keys; the weights keep their role."""
+    check(
+        """
+        class M(nn.Module):
+            def __init__(self):
+                super().__init__(); self.qkv = nn.Linear(8, 24)
+            def forward(self, x):
+                bias = self.qkv.bias.clone()
+                bias[8:16].zero_()
+                return F.linear(x.flatten(2), self.qkv.weight, bias)
+        g = to_graph(M(), (1, 3, 2, 4), "m")
+        (layer,) = [n for n in g.nodes if n.op == "Gemm"]
+        assert [p.role for p in layer.parameters] == ["weight"]
+        assert layer.attributes["bias"] is False
+        (total,) = [n for n in g.nodes if n.op == "Add"]
+        assert layer.outputs[0] in total.inputs
+        from zoodiff.graph.canonical import canonical
+        canonical(g)
+        """
+    )
+
+
 def test_unknown_functions_are_opaque_and_unused_weights_are_listed(check: Check) -> None:
     check(
         """

@@ -71,6 +71,12 @@ def _opaque(call: Call) -> Any:
 
 def _linear(call: Call) -> Value:
     data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
+    if isinstance(bias, Value):  # computed from weights, as where the bias of keys is zeroed
+        layer = operations.linear(
+            weight.shape[1], weight.shape[0], bias=False, axis=len(data.shape) - 1
+        )
+        product = call.node(layer, inputs=[data, weight], step="product")
+        return call.node(operations.arithmetic("Add"), inputs=[product, bias])
     return call.node(
         operations.linear(
             weight.shape[1], weight.shape[0], bias=bias is not None, axis=len(data.shape) - 1

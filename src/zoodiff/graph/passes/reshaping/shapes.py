@@ -216,8 +216,11 @@ def _split(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def _bounds(graph: MutableGraph, node: MutableNode) -> None:
-    a, shape = node.attributes, graph.shape(node.inputs[0])
-    if not shape or -1 in shape or "axes" not in a or node.parameters:
+    a = node.attributes
+    if node.parameters or not node.inputs or "axes" not in a:
+        return
+    shape = graph.shape(node.inputs[0])
+    if not shape or -1 in shape:
         return
     steps = a.get("steps") or [1] * len(a["axes"])
     rows = []
