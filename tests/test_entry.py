@@ -57,7 +57,7 @@ SPELLED = ("ResNet50", "resnet-50", "resnet_50", "RESNET 50", "ResNet.50")
 @pytest.mark.parametrize("name", SPELLED)
 def test_names_are_spelled_in_any_way_that_means_one(name: str) -> None:
     """Of architectures, models, zoos and weights, in every place that takes them."""
-    from zoodiff.api.claims_report import ClaimsRequest, select_claims
+    from zoodiff.api.claimed.claims_report import ClaimsRequest, select_claims
     from zoodiff.study.adhoc import study_of
     from zoodiff.study.config import parse
     from zoodiff.study.plan import plan

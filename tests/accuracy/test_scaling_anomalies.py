@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoodiff.accuracy.per_class import per_class
+from zoodiff.accuracy.classes.per_class import per_class
 from zoodiff.accuracy.scaling_anomalies import inversions, member
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoodiff
-from zoodiff.api.claims_report import ClaimsError
+from zoodiff.api.claimed.claims_report import ClaimsError
 from zoodiff.errors import UnknownNameError, UsageError
 
 FILE = Path(zoodiff.__file__).parent / "claims" / "data" / "claims.csv"

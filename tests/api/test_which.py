@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import zoodiff
 from support.records import a_record
-from zoodiff.api.which_report import WhichRow
+from zoodiff.api.claimed.which_report import WhichRow
 from zoodiff.claims.candidates import Candidate, Figure, candidates, published_times
 from zoodiff.claims.catalogue import claims_for
 from zoodiff.claims.times import latency_claims

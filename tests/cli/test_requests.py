@@ -162,7 +162,7 @@ CASES = (
         "claims resnet50 --latency --test-set v2 --recipes --rankings a b --zoo keras --zoo onnx "
         "--weights w --input-size 224 --precision fp32 --extra-data only --as-of 2022-03-31 "
         "--machine m --batch 4 --min 1 --max 9 --sort ms --limit 3",
-        "claims_report.claims",
+        "claimed.claims_report.claims",
         api.ClaimsRequest(
             architecture="resnet50",
             latency=True,
@@ -187,7 +187,7 @@ CASES = (
         "which resnet50 --task classification --zoo keras --precision fp32 --min-top1 70 "
         "--max-macs 5G --max-size 100M --max-latency 9 --machine m --results r --sort macs "
         "--limit 3",
-        "which_report.which",
+        "claimed.which_report.which",
         api.WhichRequest(
             name="resnet50",
             task="classification",

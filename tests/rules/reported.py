@@ -19,8 +19,8 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
     scaling_warning,
 )
 from zoodiff.accuracy.attribution.suggestions import sentences
-from zoodiff.accuracy.class_findings import class_findings, constant_findings
-from zoodiff.accuracy.constant_outputs import constant_classes, constants_of
+from zoodiff.accuracy.classes.class_findings import class_findings, constant_findings
+from zoodiff.accuracy.classes.constant_outputs import constant_classes, constants_of
 from zoodiff.accuracy.preprocessing_runs import Recipe
 from zoodiff.architecture import naming
 from zoodiff.architecture.naming import EntryUnderName

@@ -8,11 +8,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
-from zoodiff.accuracy.class_comparison import NamedClasses, against_entry
-from zoodiff.accuracy.class_findings import constant_findings
+from zoodiff.accuracy.classes.class_comparison import NamedClasses, against_entry
+from zoodiff.accuracy.classes.class_findings import constant_findings
+from zoodiff.accuracy.classes.label_mapping import label_mapping_of
 from zoodiff.accuracy.evaluation import Evaluation, PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
-from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry

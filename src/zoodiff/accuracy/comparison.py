@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoodiff.accuracy.class_comparison import NamedClasses, against_entry, against_labels
+from zoodiff.accuracy.classes.class_comparison import NamedClasses, against_entry, against_labels
+from zoodiff.accuracy.classes.per_class import ClassDifference, per_class
 from zoodiff.accuracy.measure import of_record, pair_level
-from zoodiff.accuracy.per_class import ClassDifference, per_class
 from zoodiff.accuracy.predictions import Stored
 from zoodiff.accuracy.scaling_anomalies import inversions
 from zoodiff.claims import catalogue

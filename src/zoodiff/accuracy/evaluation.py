@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
-from zoodiff.accuracy.constant_outputs import constant_classes
+from zoodiff.accuracy.classes.constant_outputs import constant_classes
 from zoodiff.accuracy.predictions import Predictions
 from zoodiff.accuracy.subject import EvaluatedEntry
 

@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part, PartStore
-from zoodiff.accuracy.constant_outputs import constants_of
+from zoodiff.accuracy.classes.constant_outputs import constants_of
+from zoodiff.accuracy.classes.label_mapping import label_mapping_of
 from zoodiff.accuracy.encoded import EncodedImages
 from zoodiff.accuracy.evaluation import Evaluation, PassOptions, Repeated, collect
-from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.predictions import Predictions, predictions
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet

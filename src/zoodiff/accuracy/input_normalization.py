@@ -9,7 +9,7 @@ from typing import Any
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.native_run import weights_of
+from zoodiff.equivalence.runs.native_run import weights_of
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.input_stage import InputStage, read_input_stage

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.classes.label_mapping import label_mapping_of, space_of
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
-from zoodiff.accuracy.label_mapping import label_mapping_of, space_of
 from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet

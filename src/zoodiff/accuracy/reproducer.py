@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.classes.label_mapping import label_mapping_of
 from zoodiff.accuracy.comparison import Pair
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
-from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.pool import WorkerPool

@@ -1,6 +1,6 @@
 """The Python interface: one typed function per command.
 
-One module per subject: ``entries``, ``claims_report``, ``which_report``, ``names_report``,
+One module per subject: ``entries``, ``claimed``, ``names_report``,
 ``studies``, ``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``,
 ``rules``, ``limits``. The modules ``*_values`` export the types of their results. A name is loaded
 at its first use, so that every command starts fast.
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from zoodiff.api.accuracy_report import AccuracyReport as AccuracyReport
     from zoodiff.api.accuracy_report import AccuracyRequest as AccuracyRequest
     from zoodiff.api.accuracy_report import accuracy as accuracy
-    from zoodiff.api.claims_report import ClaimSpread as ClaimSpread
-    from zoodiff.api.claims_report import ClaimsReport as ClaimsReport
-    from zoodiff.api.claims_report import ClaimsRequest as ClaimsRequest
-    from zoodiff.api.claims_report import SelectedClaims as SelectedClaims
-    from zoodiff.api.claims_report import claim_spreads as claim_spreads
-    from zoodiff.api.claims_report import claims as claims
-    from zoodiff.api.claims_report import select_claims as select_claims
+    from zoodiff.api.claimed.claims_report import ClaimSpread as ClaimSpread
+    from zoodiff.api.claimed.claims_report import ClaimsReport as ClaimsReport
+    from zoodiff.api.claimed.claims_report import ClaimsRequest as ClaimsRequest
+    from zoodiff.api.claimed.claims_report import SelectedClaims as SelectedClaims
+    from zoodiff.api.claimed.claims_report import claim_spreads as claim_spreads
+    from zoodiff.api.claimed.claims_report import claims as claims
+    from zoodiff.api.claimed.claims_report import select_claims as select_claims
+    from zoodiff.api.claimed.which_report import WhichReport as WhichReport
+    from zoodiff.api.claimed.which_report import WhichRequest as WhichRequest
+    from zoodiff.api.claimed.which_report import which as which
     from zoodiff.api.diff_report import MARGIN as MARGIN
     from zoodiff.api.diff_report import Answer as Answer
     from zoodiff.api.diff_report import Diff as Diff
@@ -72,9 +75,6 @@ if TYPE_CHECKING:
     from zoodiff.api.studies import run as run
     from zoodiff.api.studies import run_study as run_study
     from zoodiff.api.studies import write_report as write_report
-    from zoodiff.api.which_report import WhichReport as WhichReport
-    from zoodiff.api.which_report import WhichRequest as WhichRequest
-    from zoodiff.api.which_report import which as which
     from zoodiff.api.zoos import ZoosReport as ZoosReport
     from zoodiff.api.zoos import create_environment as create_environment
     from zoodiff.api.zoos import environments as environments
@@ -91,7 +91,7 @@ _MODULES = {
         "AccuracyRequest",
         "accuracy",
     ),
-    "claims_report": (
+    "claimed.claims_report": (
         "ClaimSpread",
         "ClaimsReport",
         "ClaimsRequest",
@@ -159,7 +159,7 @@ _MODULES = {
         "run_study",
         "write_report",
     ),
-    "which_report": (
+    "claimed.which_report": (
         "WhichReport",
         "WhichRequest",
         "which",
@@ -195,8 +195,8 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.architecture.diff import diff as compare_graphs
-    from zoodiff.equivalence.native_run import run_with
     from zoodiff.equivalence.proof import prove as prove_diff
+    from zoodiff.equivalence.runs.native_run import run_with
     from zoodiff.zoos import registry
 
     first, second = (
@@ -222,7 +222,7 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.architecture.diff import diff as compare_graphs
-    from zoodiff.equivalence.native_run import weights_of
+    from zoodiff.equivalence.runs.native_run import weights_of
     from zoodiff.equivalence.weight_diff import compare_weights
     from zoodiff.zoos import registry
 

@@ -6,7 +6,7 @@ from zoodiff.accuracy.agreement import Agreements
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.attribution.suggestions import Inference, notes, sentences
-from zoodiff.accuracy.class_comparison import NamedClasses
+from zoodiff.accuracy.classes.class_comparison import NamedClasses
 from zoodiff.accuracy.comparison import Comparison, Pair
 from zoodiff.accuracy.measure import Outcome
 from zoodiff.data.images import ImageSet

@@ -10,19 +10,19 @@ from zoodiff.architecture.describe import graph_of
 from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence import probes
 from zoodiff.equivalence.activation_scales import with_activation_scales
 from zoodiff.equivalence.answer import Answer
 from zoodiff.equivalence.decision import decide
-from zoodiff.equivalence.execution import Execution, Questions, execute
-from zoodiff.equivalence.native_run import run_with, weights_of
 from zoodiff.equivalence.normalisation import compare_normalisation
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.rounded_weights import canonical_steps
-from zoodiff.equivalence.sides import Sides
-from zoodiff.equivalence.sides import sides as workers_of
-from zoodiff.equivalence.sizes import at_one_size
+from zoodiff.equivalence.runs import probes
+from zoodiff.equivalence.runs.execution import Execution, Questions, execute
+from zoodiff.equivalence.runs.native_run import run_with, weights_of
+from zoodiff.equivalence.runs.sides import Sides
+from zoodiff.equivalence.runs.sides import sides as workers_of
+from zoodiff.equivalence.runs.sizes import at_one_size
 from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import NOTHING_COMPARED, from_graphs, from_proof, from_weights

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from zoodiff.equivalence.answer import Domain
-from zoodiff.equivalence.execution import BATCH, Execution
-from zoodiff.equivalence.interpreted import LARGEST_HALF, obstacle, overflows
 from zoodiff.equivalence.outputs import BUDGET, Case, Outputs, precision
+from zoodiff.equivalence.runs.execution import BATCH, Execution
+from zoodiff.equivalence.runs.interpreted import LARGEST_HALF, obstacle, overflows
 from zoodiff.equivalence.tolerance import MARGIN, deviation, spread
 
 _SHOWN = 3

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zoodiff.architecture.diff import Diff, Side
-from zoodiff.equivalence.execution import Execution, Questions
-from zoodiff.equivalence.interpreted import Interpreted, obstacle
+from zoodiff.equivalence.runs.execution import Execution, Questions
+from zoodiff.equivalence.runs.interpreted import Interpreted, obstacle
 from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import (
     MARGIN,

@@ -20,7 +20,7 @@ from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.native_run import weights_of
+from zoodiff.equivalence.runs.native_run import weights_of
 from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical

@@ -12,7 +12,7 @@ from zoodiff import accuracy
 from zoodiff.accuracy.attribution.preprocessing import adds_up
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.native_run import weights_of
+from zoodiff.equivalence.runs.native_run import weights_of
 from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.onnx_export import to_model

@@ -25,7 +25,7 @@ from zoodiff.architecture import describe as architecture
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import mapping
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.native_run import weights_of
+from zoodiff.equivalence.runs.native_run import weights_of
 from zoodiff.errors import UsageError, ZoodiffError
 from zoodiff.preprocessing.conventions import FIELDS, differing, with_factor
 from zoodiff.preprocessing.effective import effective

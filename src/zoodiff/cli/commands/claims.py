@@ -12,20 +12,20 @@ from zoodiff.cli.render.console import Json, print_json
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims_report import ClaimsError
+    from zoodiff.api.claimed.claims_report import ClaimsError
 
 _SPELT = {"zoos": "zoo", "minimum": "min", "maximum": "max"}
 """Fields of a request whose option has another name."""
 
 
 def _complete_architecture(incomplete: str) -> list[str]:
-    from zoodiff.api.claims_report import claimed_architectures
+    from zoodiff.api.claimed.claims_report import claimed_architectures
 
     return [name for name in claimed_architectures() if name.startswith(incomplete)]
 
 
 def _complete_zoo(incomplete: str) -> list[str]:
-    from zoodiff.api.claims_report import claiming_zoos
+    from zoodiff.api.claimed.claims_report import claiming_zoos
 
     return [name for name in claiming_zoos() if name.startswith(incomplete)]
 
@@ -117,7 +117,7 @@ class ClaimsOptions:
 @takes_options
 def claims(options: ClaimsOptions) -> None:
     """Print what zoos publish about an architecture, or the differences of all."""
-    from zoodiff.api import claims_report
+    from zoodiff.api.claimed import claims_report
     from zoodiff.cli.render.claims import print_report
 
     request = claims_report.ClaimsRequest(

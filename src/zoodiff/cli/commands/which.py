@@ -15,13 +15,13 @@ SHOWN = 20
 
 
 def _complete_architecture(incomplete: str) -> list[str]:
-    from zoodiff.api.claims_report import claimed_architectures
+    from zoodiff.api.claimed.claims_report import claimed_architectures
 
     return [name for name in claimed_architectures() if name.startswith(incomplete)]
 
 
 def _complete_zoo(incomplete: str) -> list[str]:
-    from zoodiff.api.claims_report import claiming_zoos
+    from zoodiff.api.claimed.claims_report import claiming_zoos
 
     return [name for name in claiming_zoos() if name.startswith(incomplete)]
 
@@ -84,7 +84,7 @@ class WhichOptions:
 @takes_options
 def which(options: WhichOptions) -> None:
     """Rank networks by accuracy, MACs, size and latency, claimed or measured."""
-    from zoodiff.api import which_report
+    from zoodiff.api.claimed import which_report
     from zoodiff.cli.render.which import print_which
 
     report = which_report.which(

@@ -10,7 +10,7 @@ from zoodiff.cli.render.claims_notes import WIDTH, numbered, print_sources
 from zoodiff.cli.render.console import billions, millions, print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims_report import ClaimSpread, ClaimsReport
+    from zoodiff.api.claimed.claims_report import ClaimSpread, ClaimsReport
     from zoodiff.api.values import Claim
 
 

@@ -10,7 +10,7 @@ from zoodiff.cli.render.claims_notes import WIDTH, numbered, print_sources, rema
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims_values import (
+    from zoodiff.api.claimed.claims_values import (
         AccuracyClaim,
         LatencyClaim,
         MachineRanking,

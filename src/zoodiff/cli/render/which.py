@@ -9,7 +9,7 @@ from zoodiff.cli.render.claims_notes import WIDTH
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.api.which_report import Figure, WhichReport, WhichRow
+    from zoodiff.api.claimed.which_report import Figure, WhichReport, WhichRow
 
 _SIGNS = {"front": "*", "dominated": "", "not ranked": "-"}
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from zoodiff.architecture.diff import diff
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.reference_runtime import ReferenceModel, reference_models
+from zoodiff.equivalence.runs.reference_runtime import ReferenceModel, reference_models
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.cost import count
 from zoodiff.host.peaks import Peaks, measure_peaks

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from zoodiff.architecture.diff import Diff
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.reference_runtime import ReferenceModel, as_entry
+from zoodiff.equivalence.runs.reference_runtime import ReferenceModel, as_entry
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoodiff.equivalence.reference_runtime import ReferenceModel, as_entry
+from zoodiff.equivalence.runs.reference_runtime import ReferenceModel, as_entry
 from zoodiff.latency.attribution.decomposition import RatioParts, parts
 from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.subject import TimedEntry

@@ -184,7 +184,7 @@ def _candidates(request: WhichRequest) -> tuple[list[Candidate], str | None]:
     known = candidates.candidates(claims)
     conditions = None
     if request.results is not None:
-        from zoodiff.api.which_records import with_measurements
+        from zoodiff.api.claimed.which_records import with_measurements
 
         architecture = None
         if request.name is not None:

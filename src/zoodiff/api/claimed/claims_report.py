@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.api.claims_request import ClaimsRequest
-from zoodiff.api.claims_values import ClaimSpread, ClaimsReport, SelectedClaims
+from zoodiff.api.claimed.claims_request import ClaimsRequest
+from zoodiff.api.claimed.claims_values import ClaimSpread, ClaimsReport, SelectedClaims
 from zoodiff.claims.selection import ClaimsError
 from zoodiff.errors import UsageError
 
@@ -44,7 +44,7 @@ def claims(request: ClaimsRequest | str | None = None, **fields: Any) -> ClaimsR
         asked = ClaimsRequest(**named, **fields)
     _check(asked)
     if asked.rankings is not None or asked.latency or asked.test_set or asked.recipes:
-        from zoodiff.api import claims_tables
+        from zoodiff.api.claimed import claims_tables
 
         return claims_tables.report(asked)
     if asked.architecture is None and asked.sort is None and not _bounded(asked):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoodiff.api.claims_values import ClaimsReport
+from zoodiff.api.claimed.claims_values import ClaimsReport
 from zoodiff.claims import columns, filters
 from zoodiff.claims.filters import Filter, names_part
 from zoodiff.claims.selection import ClaimsError
@@ -13,7 +13,7 @@ from zoodiff.entry import did_you_mean, folded, meant
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims_request import ClaimsRequest
+    from zoodiff.api.claimed.claims_request import ClaimsRequest
     from zoodiff.claims.columns import Table
     from zoodiff.claims.recipes import RecipeClaim
     from zoodiff.claims.test_sets import AccuracyClaim

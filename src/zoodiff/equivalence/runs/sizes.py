@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.sides import Ask, Sides
+from zoodiff.equivalence.runs.sides import Ask, Sides
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
 from zoodiff.zoos import registry

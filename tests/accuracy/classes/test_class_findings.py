@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoodiff.accuracy.class_findings import class_findings
+from zoodiff.accuracy.classes.class_findings import class_findings
 
 
 def clean(rng, classes: int, per_class: int, share: float = 0.75) -> tuple[np.ndarray, np.ndarray]:

@@ -12,9 +12,9 @@ from PIL import Image
 
 from support.colours import COLOURS, network
 from zoodiff import accuracy
-from zoodiff.accuracy.class_comparison import against_entry, against_labels
-from zoodiff.accuracy.class_findings import constant_findings
-from zoodiff.accuracy.constant_outputs import constant_classes, constants_of
+from zoodiff.accuracy.classes.class_comparison import against_entry, against_labels
+from zoodiff.accuracy.classes.class_findings import constant_findings
+from zoodiff.accuracy.classes.constant_outputs import constant_classes, constants_of
 
 pytestmark = pytest.mark.onnx
 PLAIN = ("value_range=0,1", "mean=0,0,0", "std=1,1,1")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.accuracy.class_findings import (
+from zoodiff.accuracy.classes.class_findings import (
     ClassFinding,
     beside,
     class_findings,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.native_run import weights_and_outputs
+from zoodiff.equivalence.runs.native_run import weights_and_outputs
 from zoodiff.equivalence.weight_diff import canonical as canonical_weights
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.boundary import Part, parts_inside, with_layout, without

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from zoodiff.accuracy.label_mapping import space_of
+from zoodiff.accuracy.classes.label_mapping import space_of
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.labels import IMAGENET_1K, NO_CLASSES, UNKNOWN
 from zoodiff.errors import MeasurementError

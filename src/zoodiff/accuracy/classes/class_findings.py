@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from zoodiff.accuracy.class_shifts import Confusions, Move, blocks, shifted_runs
+from zoodiff.accuracy.classes.class_shifts import Confusions, Move, blocks, shifted_runs
 
 if TYPE_CHECKING:
     import numpy as np

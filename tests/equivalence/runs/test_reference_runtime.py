@@ -9,7 +9,7 @@ import pytest
 
 from zoodiff.architecture.diff import diff
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.reference_runtime import SAME, reference_models, reference_pair
+from zoodiff.equivalence.runs.reference_runtime import SAME, reference_models, reference_pair
 from zoodiff.latency.attribution.layer_profile import BETWEEN, profile_pair
 from zoodiff.zoos import registry
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence import sides as module
-from zoodiff.equivalence.sides import Sides, sides
+from zoodiff.equivalence.runs import sides as module
+from zoodiff.equivalence.runs.sides import Sides, sides
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.registry import Entry
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.equivalence.native_run import most_bytes
-from zoodiff.equivalence.probes import Probe
+from zoodiff.equivalence.runs.native_run import most_bytes
+from zoodiff.equivalence.runs.probes import Probe
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Load

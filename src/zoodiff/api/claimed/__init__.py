@@ -1,0 +1,1 @@
+"""The functions and types of ``zoodiff claims`` and ``zoodiff which``."""

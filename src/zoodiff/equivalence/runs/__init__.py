@@ -1,0 +1,1 @@
+"""Networks run on generated inputs: in their own runtimes, in the interpreter, in ONNX Runtime."""
