@@ -233,7 +233,7 @@ def _never_predicted(
 def beside(
     findings: Sequence[ClassFinding], known: Sequence[ClassFinding]
 ) -> tuple[ClassFinding, ...]:
-    """Return the findings about classes of which nothing of the same code is known."""
+    """Return the findings about classes that no finding of the same code covers yet."""
 
     def overlap(first: ClassFinding, second: ClassFinding) -> bool:
         return first.code == second.code and any(
