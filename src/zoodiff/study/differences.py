@@ -18,9 +18,10 @@ from zoodiff.equivalence.graph_difference import GraphPair
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
 from zoodiff.store.folder import Store
-from zoodiff.store.records import Failure, Record, key_of
+from zoodiff.store.records import Failure, Record
 from zoodiff.study import serialization
-from zoodiff.tasks import Finished, Task
+from zoodiff.study.keyed_task import KeyedTask
+from zoodiff.tasks import Task
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
 
@@ -32,41 +33,19 @@ def pairs_to_compare(records: Iterable[Record], entries: Sequence[str]) -> list[
     return [GraphPair(*pair) for pair in pairs_of_graphs(distinct_graphs(members))]
 
 
-class DifferenceTask:
-    """The pairs of one comparison: finds missing ones, cuts jobs, collects records."""
+class DifferenceTask(KeyedTask[GraphPair]):
+    """The pairs of one comparison."""
 
     def __init__(self, task: Task, records: Iterable[Record], store: Store, *, fresh: bool) -> None:
         """Take the records of the described entries, those of other comparisons included."""
+        self._task = task
         names = [str(entry.ref) for entry in task.entries]
-        self._task, self._store, self._fresh = task, store, fresh
-        self._pairs = {pair.key: pair for pair in pairs_to_compare(records, names)}
-        self._records: dict[str, Record] = {}
-        self._failures: dict[str, Failure] = {}
-        self._measured: set[str] = set()
-
-    @property
-    def lease(self) -> str | None:
-        """Name of the lease to hold while graphs are compared; None without pairs."""
-        return f"difference-{key_of(keys=sorted(self._pairs))[:16]}" if self._pairs else None
-
-    def find_pending(self) -> bool:
-        """Read the differences in the store; return whether any is missing.
-
-        The caller holds the lease.
-        """
-        for key in () if self._fresh else self._missing:
-            known = self._store.find("difference", key, again=True)
-            if known is not None:
-                self._records[key] = known
-        return bool(self._missing)
-
-    @property
-    def _missing(self) -> list[str]:
-        return [key for key in self._pairs if key not in self._records]
+        pairs = {pair.key: pair for pair in pairs_to_compare(records, names)}
+        super().__init__("difference", pairs, store, fresh=fresh, lease="difference")
 
     def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
         """Return a single job, since the pairs of a comparison share their graphs."""
-        pairs = [self._pairs[key] for key in self._missing]
+        pairs = [self.parts[key] for key in self.missing]
         names = {record.entry for pair in pairs for record in (pair.first, pair.second)}
         entries = tuple(entry for entry in self._task.entries if str(entry.ref) in names)
         task = replace(self._task, entries=entries)
@@ -78,37 +57,6 @@ class DifferenceTask:
             ],
         }
         return [Job(f"{name}, {len(pairs)} pairs", data, workers_needed(task))]
-
-    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
-        """Store the record of a pair; return the numbers of done and of all pairs."""
-        if "failure" in data:
-            self._failures[data["key"]] = Failure.model_validate(data["failure"])
-        else:
-            self._keep(Record.model_validate_json(data["record"]))
-        return len({*self._records, *self._failures}), len(self._pairs)
-
-    def _keep(self, record: Record) -> None:
-        """Store a record unless it was stored before.
-
-        A job that was lost with its slot sends again what it had sent, and another comparison may
-        have the same pair.
-        """
-        if record.key in self._records:
-            return
-        known = None if self._fresh else self._store.find("difference", record.key)
-        if known is None:
-            self._store.put(record)
-            self._measured.add(record.key)
-        self._records[record.key] = known or record
-
-    def end(self, data: Mapping[str, Any]) -> None:
-        """Do nothing: the job has sent its records pair by pair."""
-
-    def finish(self) -> Finished:
-        """Return the records and failures in the order of the pairs."""
-        records = tuple(self._records[key] for key in self._pairs if key in self._records)
-        failures = tuple(self._failures[key] for key in self._missing if key in self._failures)
-        return Finished(records, failures, len(self._measured))
 
 
 def workers_needed(task: Task) -> tuple[Affinity, ...]:

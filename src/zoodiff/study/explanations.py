@@ -20,9 +20,10 @@ from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
 from zoodiff.results import Comparison
 from zoodiff.store.folder import Store
-from zoodiff.store.records import Record, key_of
+from zoodiff.store.records import Record
 from zoodiff.study import serialization
-from zoodiff.tasks import Finished, Task
+from zoodiff.study.keyed_task import KeyedTask
+from zoodiff.tasks import Task
 
 
 def pairs_to_explain(records: Iterable[Record], store: Store) -> list[PairRecords]:
@@ -37,44 +38,21 @@ def pairs_to_explain(records: Iterable[Record], store: Store) -> list[PairRecord
     return [PairRecords(by_entry[pair.high_entry], by_entry[pair.low_entry]) for pair in chosen]
 
 
-class ExplanationTask:
-    """The explanations of one comparison: finds missing ones, cuts jobs, collects records."""
+class ExplanationTask(KeyedTask[PairRecords]):
+    """The explanations of one comparison."""
 
     def __init__(
         self, task: Task, pairs: Sequence[PairRecords], store: Store, *, fresh: bool
     ) -> None:
         """Keep the pairs whose entries both belong to the task."""
+        self._task = task
         names = {str(entry.ref) for entry in task.entries}
-        self._task, self._store, self._fresh = task, store, fresh
-        self._pairs = {
-            pair.key: pair for pair in pairs if {pair.first.entry, pair.second.entry} <= names
-        }
-        self._records: dict[str, Record] = {}
-        self._measured: set[str] = set()
-
-    @property
-    def lease(self) -> str | None:
-        """Name of the lease to hold while pairs are explained; None without pairs."""
-        return f"explain-{key_of(keys=sorted(self._pairs))[:16]}" if self._pairs else None
-
-    def find_pending(self) -> bool:
-        """Read the explanations in the store; return whether any is missing.
-
-        The caller holds the lease.
-        """
-        for key in () if self._fresh else self._missing:
-            known = self._store.find("explanation", key, again=True)
-            if known is not None:
-                self._records[key] = known
-        return bool(self._missing)
-
-    @property
-    def _missing(self) -> list[str]:
-        return [key for key in self._pairs if key not in self._records]
+        kept = {pair.key: pair for pair in pairs if {pair.first.entry, pair.second.entry} <= names}
+        super().__init__("explanation", kept, store, fresh=fresh, lease="explain")
 
     def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
         """Return a single job, since the pairs of a comparison share most of their inferences."""
-        pairs = [self._pairs[key] for key in self._missing]
+        pairs = [self.parts[key] for key in self.missing]
         data = {
             "do": "explain",
             "task": serialization.of_task(self._task),
@@ -85,22 +63,6 @@ class ExplanationTask:
             ],
         }
         return [Job(f"{name}, {len(pairs)} pairs", data)]
-
-    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
-        """Store the record of an explained pair; return the numbers of done and of all pairs."""
-        record = Record.model_validate_json(data["record"])
-        self._store.put(record)
-        self._records[record.key] = record
-        self._measured.add(record.key)
-        return len(self._records), len(self._pairs)
-
-    def end(self, data: Mapping[str, Any]) -> None:
-        """Do nothing: the job has sent its records pair by pair."""
-
-    def finish(self) -> Finished:
-        """Return the records in the order of the pairs."""
-        records = tuple(self._records[key] for key in self._pairs if key in self._records)
-        return Finished(records, (), len(self._measured))
 
 
 def explain(
