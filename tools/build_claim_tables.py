@@ -1,7 +1,7 @@
 """Build the tables of times, further accuracies and recipes.
 
-``build_claim_tables.py FOLDER`` reads the collected CSV files of a folder and writes one Parquet
-file per table, and ``tables.json``, into the package. ``build_claim_tables.py --check FOLDER``
+``build_claim_tables.py FOLDER`` reads the collected CSV files of a folder and writes one file
+per table, and ``tables.json``, into the package. ``build_claim_tables.py --check FOLDER``
 compares what is written with the CSV files, row by row; the exit status is 1 where they differ.
 
 Every cell stays the text that was collected. Columns are added, none is changed: ``architecture``
@@ -19,17 +19,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from build_claims import comparable
 from claims_build import accuracy_doubts, copies, time_doubts
 from claims_build.names import OUR_ZOOS, Names
 from claims_build.tables import ADDED, COLUMNS, FILES
 
+from zoodiff.claims.packed import read_table, write_table
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_DATA = ROOT / "src" / "zoodiff" / "claims" / "data"
-ROWS_PER_GROUP = 1024
-"""Rows that are read together; a name's rows lie in one or two groups."""
 Row = dict[str, str]
 
 
@@ -59,18 +57,10 @@ def write(folder: Path, out: Path) -> None:
         _mark(table, rows, collected)
         order = sorted(range(len(rows)), key=lambda k: (rows[k]["architecture"], k))
         columns = [*COLUMNS[table], *ADDED]
-        arrays = [pa.array([rows[k][column] for k in order]) for column in columns]
-        data = pa.table([*arrays, pa.array(order, pa.int32())], names=[*columns, "row"])
-        pq.write_table(
-            data,
-            out / f"{table}.parquet",
-            compression="zstd",
-            compression_level=19,
-            row_group_size=ROWS_PER_GROUP,
-        )
+        cells = {column: [rows[k][column] for k in order] for column in columns}
+        file = write_table(out, table, cells | {"row": [str(number) for number in order]})
         described[table] = _description(table, [folder / name for name in names])
-        size = (out / f"{table}.parquet").stat().st_size
-        print(f"{out / table}.parquet: {len(rows):,} rows, {size:,} bytes")
+        print(f"{file}: {len(rows):,} rows, {file.stat().st_size:,} bytes")
     text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
     (out / "tables.json").write_text(text, encoding="utf-8")
 
@@ -79,7 +69,7 @@ def differences(folder: Path, out: Path) -> list[str]:
     """Return in sentences where the written tables differ from the CSV files; row by row."""
     problems = []
     for table, names in FILES.items():
-        written = restored(out / f"{table}.parquet", [*COLUMNS[table]])
+        written = restored(out, table, [*COLUMNS[table]])
         rows = [(name, row) for name in names for row in read_csv(folder / name)]
         if len(rows) != len(written):
             problems.append(f"{table}: {len(written)} rows, where the CSV files have {len(rows)}")
@@ -93,12 +83,15 @@ def differences(folder: Path, out: Path) -> list[str]:
     return problems
 
 
-def restored(file: Path, columns: Sequence[str]) -> list[Row]:
+def restored(folder: Path, table: str, columns: Sequence[str]) -> list[Row]:
     """Return the rows of a written table in the order of the CSV files."""
-    data = pq.read_table(file).sort_by("row")
-    if data.column("row").to_pylist() != list(range(data.num_rows)):
-        raise SystemExit(f"{file}: the numbers of its rows are not 0 to {data.num_rows - 1}")
-    return data.select(list(columns)).to_pylist()
+    read = read_table(folder, table)
+    places = [int(number) for number in read["row"].cells()]
+    order = sorted(range(len(places)), key=places.__getitem__)
+    if [places[k] for k in order] != list(range(len(places))):
+        raise SystemExit(f"{table}: the numbers of its rows are not 0 to {len(places) - 1}")
+    cells = [read[column].cells(order) for column in columns]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
@@ -144,7 +137,7 @@ def _mark(table: str, rows: list[Row], collected: list[Row]) -> None:
 def _description(table: str, files: Sequence[Path]) -> dict[str, object]:
     meanings = COLUMNS[table] | ADDED | {"row": "place of the row in the collected files"}
     return {
-        "path": f"{table}.parquet",
+        "path": f"{table}.json.xz",
         "collected": [
             {
                 "name": file.name,

@@ -7,18 +7,18 @@ import functools
 import hashlib
 import io
 import json
+import lzma
 import random
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import zoodiff
 from zoodiff.claims import columns
+from zoodiff.claims.packed import read_table, write_table
 from zoodiff.claims.recipes import recipe_claims
 from zoodiff.claims.test_sets import accuracy_claims
 from zoodiff.claims.times import LatencyClaim, latency_claims
@@ -39,10 +39,11 @@ def times() -> list[LatencyClaim]:
 @functools.cache
 def collected(table: str) -> list[tuple[list[str], list[list[str]]]]:
     """Per collected file its header and its rows, from the written table."""
-    data = pq.read_table(DATA / f"{table}.parquet").sort_by("row")
-    header = [name for name in data.column_names if name not in ADDED]
-    cells = zip(*(data.column(name).to_pylist() for name in header), strict=True)
-    rows = [list(row) for row in cells]
+    document = json.loads(lzma.decompress((DATA / f"{table}.json.xz").read_bytes()))
+    header = [name for name in document if name not in ADDED]
+    places = [int(document["row"][0][code]) for code in document["row"][1]]
+    order = sorted(range(len(places)), key=places.__getitem__)
+    rows = [[document[name][0][document[name][1][k]] for name in header] for k in order]
     parts, start = [], 0
     for file in TABLES[table]["collected"]:
         parts.append((header, rows[start : start + file["rows"]]))
@@ -72,14 +73,14 @@ def test_the_tool_finds_no_difference_from_the_collected_files(shared: Path) -> 
 
 def test_every_column_is_described() -> None:
     for table, description in TABLES.items():
-        names = pq.read_schema(DATA / f"{table}.parquet").names
-        assert set(description["fields"]) == set(names)
+        assert description["path"] == f"{table}.json.xz"
+        assert set(description["fields"]) == set(read_table(DATA, table))
 
 
 def test_the_installed_package_stays_under_15_megabytes() -> None:
     files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert sum(path.stat().st_size for path in files) < 15_000_000
-    assert sum(path.stat().st_size for path in DATA.glob("*.parquet")) < 1_500_000
+    assert sum(path.stat().st_size for path in DATA.glob("*.json.xz")) < 600_000
 
 
 @pytest.mark.parametrize("table", ["latency", "accuracy", "recipes"])
@@ -203,12 +204,8 @@ def test_the_check_finds_a_changed_cell_and_a_lost_row(tmp_path: Path) -> None:
     written = tool(folder, out)
     assert written.returncode == 0, written.stderr
     assert tool("--check", folder, out).returncode == 0
-    data = pq.read_table(out / "accuracy.parquet")
-    cells = data.column("top1").to_pylist()
-    changed = data.set_column(
-        data.column_names.index("top1"), "top1", pa.array(["70.11", *cells[1:]])
-    )
-    pq.write_table(changed, out / "accuracy.parquet")
+    cells = {name: column.cells() for name, column in read_table(out, "accuracy").items()}
+    write_table(out, "accuracy", cells | {"top1": ["70.11", *cells["top1"][1:]]})
     assert tool("--check", folder, out).stdout.startswith("accuracy: row ")
-    pq.write_table(data.slice(0, 1), out / "accuracy.parquet")
+    write_table(out, "accuracy", {name: column[:1] for name, column in cells.items()})
     assert tool("--check", folder, out).returncode == 1

@@ -73,6 +73,28 @@ def test_holm_by_hand_and_nothing_for_nothing() -> None:
     assert paired.holm([]) == []
 
 
+P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0, 0.01, 0.03, 1])), max_size=12)
+
+
+@given(P_VALUES)
+def test_corrections_are_those_of_statsmodels(p_values: list[float]) -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    for corrected, method in (
+        (paired.holm(p_values), "holm"),
+        (paired.benjamini_hochberg(p_values), "fdr_bh"),
+    ):
+        expected = multitest.multipletests(p_values, method=method)[1] if p_values else []
+        assert corrected == pytest.approx(list(expected), abs=1e-12)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_a_proportions_interval_is_that_of_statsmodels(counts: tuple[int, int]) -> None:
+    proportions = pytest.importorskip("statsmodels.stats.proportion")
+    estimate = intervals.proportion(*counts, level=0.9)
+    low, high = proportions.proportion_confint(*counts, alpha=0.1, method="wilson")
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=1e-12)
+
+
 # More of paired tests, against other implementations and published figures
 
 

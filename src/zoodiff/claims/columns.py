@@ -1,16 +1,16 @@
-"""Reads the Parquet tables of claims: times, further accuracies, recipes.
+"""Reads the tables of claims beside accuracy and size: times, further accuracies, recipes.
 
-Rows are sorted by architecture and lie in small groups, so that those of one architecture are read
-without the rest. Cells are texts, as the zoos publish them.
+Cells are texts, as the zoos publish them; rows are sorted by architecture.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from zoodiff.claims.catalogue import DATA
+from zoodiff.claims.packed import Column, read_table
 from zoodiff.entry import did_you_mean, meant
 from zoodiff.errors import UnknownNameError
 
@@ -31,30 +31,29 @@ def rows(
     ``columns`` are those to read (all if None). Raises UnknownNameError if the table has nothing
     about an architecture of that name.
     """
-    file = _file(table)
+    read = _columns(table)
     if architecture is None:
-        return _plain(file.read(columns=None if columns is None else list(columns)))
-    name = meant(architecture, architectures(table))
-    if name is None:
-        raise unknown(table, architecture)
-    wanted = None if columns is None else list(dict.fromkeys([*columns, "architecture"]))
-    groups = [group for group, low, high in _ranges(table) if low <= name <= high]
-    read = _plain(file.read_row_groups(groups, columns=wanted))
-    return [row for row in read if row["architecture"] == name]
+        numbers = None
+    else:
+        name = meant(architecture, architectures(table))
+        if name is None:
+            raise unknown(table, architecture)
+        numbers = read["architecture"].rows_with(name)
+    names = [name for name in read if name != "row" and (columns is None or name in columns)]
+    cells = [read[name].cells(numbers) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
 
 
 @functools.cache
 def architectures(table: Table) -> tuple[str, ...]:
     """Return the names of all architectures in a table, sorted."""
-    column = _file(table).read(columns=["architecture"]).column(0)
-    return tuple(sorted(column.unique().to_pylist()))
+    return tuple(sorted(_columns(table)["architecture"].texts))
 
 
 @functools.cache
 def zoos(table: Table) -> tuple[str, ...]:
     """Return the names of all zoos in a table, sorted."""
-    column = _file(table).read(columns=["claimed_by"]).column(0)
-    return tuple(sorted(column.unique().to_pylist()))
+    return tuple(sorted(_columns(table)["claimed_by"].texts))
 
 
 def unknown(table: Table, name: str) -> UnknownNameError:
@@ -99,23 +98,5 @@ def source(row: Row) -> str:
 
 
 @functools.cache
-def _file(table: Table) -> Any:
-    from pyarrow.parquet import ParquetFile
-
-    return ParquetFile(DATA / f"{table}.parquet")
-
-
-@functools.cache
-def _ranges(table: Table) -> tuple[tuple[int, str, str], ...]:
-    """Return of each group of rows its number, first and last architecture."""
-    metadata = _file(table).metadata
-    column = _file(table).schema_arrow.names.index("architecture")
-    groups = range(metadata.num_row_groups)
-    statistics = [metadata.row_group(group).column(column).statistics for group in groups]
-    return tuple((group, statistics[group].min, statistics[group].max) for group in groups)
-
-
-def _plain(table: Any) -> list[Row]:
-    names = [name for name in table.column_names if name != "row"]
-    columns = [table.column(name).to_pylist() for name in names]
-    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+def _columns(table: Table) -> dict[str, Column]:
+    return read_table(DATA, table)

@@ -1,4 +1,4 @@
-"""Intervals and paired tests of numbers, thin layers over scipy and statsmodels.
+"""Intervals and paired tests of numbers, thin layers over scipy.
 
 A leaf: it imports nothing else of zoodiff.
 """

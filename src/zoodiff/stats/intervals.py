@@ -33,11 +33,11 @@ def proportion(successes: int, trials: int, level: float = 0.95) -> Estimate:
     >>> round(estimate.low, 4), round(estimate.high, 4)
     (0.8256, 0.9448)
     """
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy.stats import binomtest
 
     if trials < 1:
         raise ValueError("a proportion needs at least one trial")
-    low, high = proportion_confint(successes, trials, alpha=1 - level, method="wilson")
+    low, high = binomtest(successes, trials).proportion_ci(level, method="wilson")
     return Estimate(successes / trials, float(low), float(high), level)
 
 

@@ -60,11 +60,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
     """
-    from statsmodels.stats.multitest import multipletests
-
-    if not p_values:
-        return []
-    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+    tests = len(p_values)
+    corrected = [0.0] * tests
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(tests), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (tests - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
 
 
 def mcnemar_mid_p(only_first: int, only_second: int) -> float:
@@ -157,11 +159,11 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     >>> [round(p, 3) for p in benjamini_hochberg([0.01, 0.04, 0.03])]
     [0.03, 0.04, 0.04]
     """
-    from statsmodels.stats.multitest import multipletests
+    from scipy.stats import false_discovery_control
 
     if not p_values:
         return []
-    return [float(p) for p in multipletests(list(p_values), method="fdr_bh")[1]]
+    return [float(p) for p in false_discovery_control([*map(float, p_values)], method="bh")]
 
 
 def better(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
