@@ -18,7 +18,7 @@ import zoodiff
 from support.colours import COLOURS, PLAIN, network, painted
 from zoodiff.accuracy import encoded
 from zoodiff.accuracy.comparison import compare
-from zoodiff.accuracy.measure import Settings, measure, of_record
+from zoodiff.accuracy.measure import Settings, measure, of_record, prepare
 from zoodiff.accuracy.predictions import (
     Stored,
     from_parquet,
@@ -30,7 +30,7 @@ from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.errors import MeasurementError, StudyError, UsageError
+from zoodiff.errors import MeasurementError, MissingFrameworkError, StudyError, UsageError
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
 from zoodiff.zoos import registry
@@ -528,3 +528,13 @@ def test_a_study_of_images_that_are_not_there_names_its_line(tmp_path: Path) -> 
     Image.new("RGB", (4, 4)).save(tmp_path / "data" / "a.png")
     with pytest.raises(StudyError, match="have no labels"):
         zoodiff.run_study(str(path), tmp_path / "results")
+
+
+def test_without_pyarrow_accuracy_names_the_extra_before_any_image_is_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingFrameworkError, match=r"pip install \"zoodiff\[accuracy\]\""):
+        prepare([], open_images(str(painted(tmp_path))), Settings())
+    with pytest.raises(MissingFrameworkError, match="stored predictions"):
+        from_parquet(b"PAR1")

@@ -16,6 +16,7 @@ from zoodiff.accuracy.predictions import Stored, from_parquet
 from zoodiff.accuracy.recording import PassResult
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.cores import count_usable_cores
+from zoodiff.data.containers.process import check_parquet
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
@@ -117,8 +118,8 @@ def measure(
 ) -> Outcome:
     """Measure the accuracy of all entries on the images; reuse stored records.
 
-    Raises UsageError for an entry named twice and for images without labels, MeasurementError if
-    too many images are damaged or no entry can be run.
+    Raises MissingFrameworkError without pyarrow, UsageError for an entry named twice and for images
+    without labels, MeasurementError if too many images are damaged or no entry can be run.
     """
     plan = prepare(subjects, images, settings)
     with waiting_for(store.leases, plan.lease):
@@ -186,7 +187,8 @@ class PendingEvaluation:
 def prepare(
     subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings
 ) -> EvaluationPlan:
-    """Return the plan of a pass; raise UsageError as ``measure`` does."""
+    """Return the plan of a pass; raise UsageError and MissingFrameworkError as ``measure`` does."""
+    check_parquet("storing predictions needs")
     names = Counter(subject.name for subject in subjects)
     twice = [name for name, count in names.items() if count > 1]
     if twice:

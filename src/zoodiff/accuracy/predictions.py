@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.data.containers.process import Container, ContainerError, MemorySource
+from zoodiff.data.containers.process import Container, ContainerError, MemorySource, check_parquet
 from zoodiff.data.images import MOST_IMAGES
 from zoodiff.errors import MeasurementError
 
@@ -189,6 +189,7 @@ def read_columns(data: bytes, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """
     import numpy as np
 
+    check_parquet("reading stored predictions needs")
     try:
         answer, content = _parser().ask(
             "predictions", sources=[MemorySource(data)], most=MOST_IMAGES, wanted=list(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zoodiff.data.containers.frames import LONGEST_BYTES, BrokenFrameError, Link
+from zoodiff.errors import MissingFrameworkError
 
 SILENCE = 60.0
 """Seconds without a message after which the process is ended; its CPU limit is shorter."""
@@ -25,6 +27,14 @@ _START = (
     "import sys; sys.path.append(sys.argv[2]);"
     "from zoodiff.data.containers.child import main; main(int(sys.argv[1]))"
 )
+
+
+def check_parquet(use: str) -> None:
+    """Raise MissingFrameworkError if Parquet files cannot be read here; ``use`` begins its text."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MissingFrameworkError(
+            f'{use} the package pyarrow; install it with: pip install "zoodiff[accuracy]"'
+        )
 
 
 class ContainerError(Exception):

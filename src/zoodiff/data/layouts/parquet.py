@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from zoodiff.bounded.files import too_large
 from zoodiff.data import imagenet
-from zoodiff.data.containers.process import Container, ContainerError
+from zoodiff.data.containers.process import Container, ContainerError, check_parquet
 from zoodiff.data.images import LARGEST_IMAGE, MOST_IMAGES, ImageSet, Samples, stamp
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 from zoodiff.data.places import Place, opened, part_of, size_of, stat_of
@@ -51,6 +51,7 @@ class _Names(Sequence[str]):
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     """Return the images of Parquet files; rows are read when their image is needed."""
+    check_parquet("Parquet files need")
     container = Container([_Part(path, _size(path)) for path in files])
     labels: list[int | None] = []
     starts: list[int] = []
