@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from zoodiff.cli.render.entry_names import EntryNames
 from zoodiff.cli.render.latency_attribution import (
     print_environment,
     print_parts,
@@ -49,7 +50,7 @@ def test_profiles_add_up_on_the_page(capsys: pytest.CaptureFixture[str]) -> None
         Row("only b", "", "softmax", "Softmax", 0.0, 0.5),
         Row("other", "between operators", "between operators", "", 0.25, 0.25),
     )
-    print_profile(LatencyProfile("zoo:a", "zoo:b", rows, 30), top=1)
+    print_profile(LatencyProfile("zoo:a", "zoo:b", rows, 30), "zoo:a", "zoo:b", top=1)
     said = capsys.readouterr().out
     assert "A zoo:a | B zoo:b" in said and "medians of 30 runs" in said
     assert "all                 4.250   1.750   +2.500   100 %" in said
@@ -61,7 +62,7 @@ def test_roofs(capsys: pytest.CaptureFixture[str]) -> None:
     layers = (LayerRoof("fc", "Gemm", 1_000_000, 4_000_000, 100, 4.0, "memory"),)
     found = Roofline("zoo:a", 1, layers, 1e9, 8.0, None)
     peaks = Peaks(2, {"numpy": 1e9}, {"copy": 1e9}, 1)
-    print_roofline([found], peaks, layers=1)
+    print_roofline([found], peaks, EntryNames(), layers=1)
     said = capsys.readouterr().out
     assert "2 thread(s)" in said and "below 1.0 MACs/byte" in said
     assert "50 % (12 % of peak)" in said and "memory" in said

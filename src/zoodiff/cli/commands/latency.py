@@ -21,7 +21,7 @@ class LatencyOptions:
         list[str],
         typer.Argument(
             metavar="ENTRY...",
-            help="zoo:model, zoo:model@weights or a file.",
+            help="zoo:model, zoo:model@weights or a file; NAME=ENTRY gives it a name.",
             autocompletion=complete_entry,
         ),
     ]
@@ -73,12 +73,13 @@ class LatencyOptions:
         typer.Option("--allow", help="Condition that may differ: precision, input size, ..."),
     ] = field(default_factory=list)
     why: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--why/--no-why",
-            help="Decompose ratios: time the networks in a reference runtime, layer by layer.",
+            help="Print all factors, layers and conditions; or do not time the networks in a "
+            "reference runtime at all [default: a line for each difference that counts].",
         ),
-    ] = True
+    ] = None
     cold: Annotated[bool, typer.Option("--cold", help="Measure cold starts by stage.")] = False
     sweep: Annotated[
         int | None,
@@ -123,14 +124,16 @@ def latency(options: LatencyOptions) -> None:
     """
     from zoodiff.api.latency_report import LatencyRequest
     from zoodiff.api.latency_report import latency as measure
+    from zoodiff.cli.render.entry_names import named_entries
     from zoodiff.cli.render.latency_report import print_report
     from zoodiff.cli.render.progress import latency_progress
 
+    entries, names = named_entries(options.entries)
     request = LatencyRequest(
-        entries=tuple(options.entries),
+        entries=entries,
         batch=options.batch,
         threads=options.threads,
-        modes=tuple(options.mode),
+        modes=tuple(map(names.of_given, options.mode)),
         pause_ms=options.pause,
         seconds=options.seconds,
         processes=options.processes,
@@ -140,7 +143,7 @@ def latency(options: LatencyOptions) -> None:
         within=options.within,
         controls=options.controls,
         allow=tuple(options.allow),
-        why=options.why,
+        why=options.why is not False,
         cold=options.cold,
         sweep=options.sweep,
         sweep_threads=options.sweep_threads,
@@ -152,12 +155,12 @@ def latency(options: LatencyOptions) -> None:
         results=options.results,
         limits=limits_of(options.worker_seconds, options.worker_memory),
     )
-    with latency_progress(len(options.entries)) as step:
+    with latency_progress(len(entries), options.seconds) as step:
         report = measure(request, step=step)
     if options.json:
         print_json(report.to_dict())
     else:
-        print_report(report)
+        print_report(report, names, why=bool(options.why))
     for name, reason in report.failures.items():
         say(f"zoodiff: {name}: {reason}")
     if report.failures:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_PIPED = 200
+"""Columns of a table that no terminal shows."""
 RESULTS_HELP = (
     "The results folder, or an address such as s3://bucket/study, where records and runs are kept."
 )
@@ -39,7 +42,7 @@ def console() -> Console:
 
 
 def _console(file: TextIO, is_terminal: bool, most: int | None = None) -> Console:
-    """Return a console that writes to a file; 200 columns wide unless it is a terminal.
+    """Return a console that writes to a file, as wide as ``columns_available``.
 
     ``most`` is the largest width.
     """
@@ -56,10 +59,17 @@ def _console(file: TextIO, is_terminal: bool, most: int | None = None) -> Consol
     )
 
 
+def columns_available() -> int:
+    """Return the width of output in characters: ``COLUMNS``, the terminal's, or 200 in a pipe."""
+    piped = not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal()
+    return _PIPED if piped else shutil.get_terminal_size().columns
+
+
 def _width(is_terminal: bool, most: int | None) -> int | None:
+    columns = os.environ.get("COLUMNS", "")
     if most is None:
-        return None if is_terminal else 200
-    return min(most, shutil.get_terminal_size().columns) if is_terminal else most
+        return None if is_terminal else int(columns) if columns.isdecimal() else _PIPED
+    return min(most, columns_available())
 
 
 def print_line(text: str = "") -> None:

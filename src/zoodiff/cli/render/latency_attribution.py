@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.console import billions, print_line, print_table
+from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
     from zoodiff.api.latency_values import (
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _WIDEST = 40
 _OWN = "its own choice"
 """Shown for 0 threads, which TensorFlow reports until its runtime starts with the first network."""
+_LEAST_DIFFERENCE = 0.05
+"""Least difference of two networks, relative to the slower, that is shared out to layers."""
 _VISIBLE = 5e-4
 """Least relative deviation that three decimals show."""
 
@@ -65,34 +68,45 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.0f} %"
 
 
-def print_profile(profile: LatencyProfile, *, top: int = 12) -> None:
-    """Print the latency by kind of difference, then the ``top`` layers."""
-    whole = profile.a_ms - profile.b_ms
-    columns = [("A ms", "right"), ("B ms", "right"), ("A - B", "right"), ("share", "right")]
+def print_profile(profile: LatencyProfile, first: str, second: str, *, top: int = 12) -> None:
+    """Print the latency of A and B by kind of difference, then the ``top`` layers."""
+    whole = difference_of(profile)
+    columns = [("A ms", "right"), ("B ms", "right"), ("A - B", "right")]
+    columns += [("share", "right")] if whole is not None else []
     rows = [[name, *_times(a, b, whole)] for name, a, b in profile.grouped()]
     rows.append(["all", *_times(profile.a_ms, profile.b_ms, whole)])
     print_table(
         ["layers with", *columns],
         rows,
-        title=f"A {profile.a} | B {profile.b}, in ONNX Runtime, medians of {profile.runs} runs",
+        title=f"A {first} | B {second}, in ONNX Runtime, medians of {profile.runs} runs",
     )
     shown, left = profile.largest[:top], profile.largest[top:]
     rows = [_layer(row, whole) for row in shown]
     if left:
-        a, b = sum(row.a_ms for row in left), sum(row.b_ms for row in left)
+        times = _times(sum(row.a_ms for row in left), sum(row.b_ms for row in left), whole)
         macs = [sum(row.a_macs for row in left), sum(row.b_macs for row in left)]
-        rows.append([f"{len(left)} more", "", "", *_times(a, b, whole), *map(billions, macs), ""])
+        rows.append([f"{len(left)} more", "", "", *times, *map(billions, macs), ""])
     print_table(
         ["A", "B", "operator", *columns, ("A MACs", "right"), ("B MACs", "right"), "findings"],
         rows,
     )
 
 
-def _times(a: float, b: float, whole: float) -> list[str]:
-    return [f"{a:.3f}", f"{b:.3f}", f"{a - b:+.3f}", _percent((a - b) / whole if whole else None)]
+def difference_of(profile: LatencyProfile) -> float | None:
+    """Return the milliseconds by which A takes longer, of which layers have shares.
+
+    None if A and B differ by less than a twentieth: shares of so small a difference are noise.
+    """
+    whole = profile.a_ms - profile.b_ms
+    return whole if abs(whole) >= _LEAST_DIFFERENCE * max(profile.a_ms, profile.b_ms) else None
 
 
-def _layer(row: Row, whole: float) -> list[str]:
+def _times(a: float, b: float, whole: float | None) -> list[str]:
+    share = [] if whole is None else [_percent((a - b) / whole)]
+    return [f"{a:.3f}", f"{b:.3f}", f"{a - b:+.3f}", *share]
+
+
+def _layer(row: Row, whole: float | None) -> list[str]:
     names = [_short(name) for name in (row.a, row.b)]
     macs = [billions(n) if n else "" for n in (row.a_macs, row.b_macs)]
     return [*names, row.op, *_times(row.a_ms, row.b_ms, whole), *macs, ", ".join(row.codes)]
@@ -102,13 +116,15 @@ def _short(name: str) -> str:
     return name if len(name) <= _WIDEST else f"...{name[3 - _WIDEST :]}"
 
 
-def print_roofline(rooflines: Sequence[Roofline], peaks: Peaks, *, layers: int = 0) -> None:
+def print_roofline(
+    rooflines: Sequence[Roofline], peaks: Peaks, names: EntryNames, *, layers: int = 0
+) -> None:
     """Print networks against the measured peaks, and per network the ``layers`` highest roofs."""
     rates = [f"{name} {rate / 1e9:.1f}" for name, rate in peaks.macs_by.items()]
     bandwidths = [f"{name} {rate / 1e9:.1f}" for name, rate in peaks.bytes_by.items()]
     rows = [
         [
-            roofline.entry,
+            names.of(roofline.entry),
             str(roofline.batch),
             billions(roofline.macs),
             f"{(roofline.weights_bytes + roofline.activations_bytes) / 1e6:,.1f}",
@@ -132,7 +148,13 @@ def print_roofline(rooflines: Sequence[Roofline], peaks: Peaks, *, layers: int =
     for roofline in rooflines if layers else ():
         highest = sorted(roofline.layers, key=lambda layer: -layer.roof_ms)[:layers]
         print_table(
-            [roofline.entry, "operator", ("MACs/byte", "right"), ("roof ms", "right"), "limit"],
+            [
+                names.of(roofline.entry),
+                "operator",
+                ("MACs/byte", "right"),
+                ("roof ms", "right"),
+                "limit",
+            ],
             [
                 [_short(x.name), x.op, f"{x.intensity:.1f}", f"{x.roof_ms:.3f}", x.bound]
                 for x in highest

@@ -4,31 +4,57 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render import latency as latency_measured
-from zoodiff.cli.render import latency_attribution
-from zoodiff.cli.render.latency_tables import print_findings, print_scope, print_timings
+from zoodiff.cli.render import latency_attribution, latency_extras
+from zoodiff.cli.render.entry_names import EntryNames
+from zoodiff.cli.render.latency_answer import print_answer, print_reasons
+from zoodiff.cli.render.latency_tables import (
+    print_differing_conditions,
+    print_end,
+    print_findings,
+    print_pairs,
+    print_scope,
+)
 
 if TYPE_CHECKING:
     from zoodiff.api.latency_report import LatencyReport
 
 
-def print_report(report: LatencyReport) -> None:
-    """Print latencies, ratios, their attribution, and the extras."""
-    attribution, extras = report.attribution, report.extras
-    print_timings(report.timings)
-    for pair in attribution.pairs:
-        latency_attribution.print_parts(pair.parts, pair.first, pair.second)
-        if pair.profile is not None:
-            latency_attribution.print_profile(pair.profile)
-    if attribution.peaks is not None:
-        latency_attribution.print_roofline(attribution.rooflines, attribution.peaks)
+def print_report(report: LatencyReport, names: EntryNames, *, why: bool) -> None:
+    """Print the answer, the latencies and the reasons of differences that count.
+
+    With ``why`` all pairs, their factors and layers, the peaks and all conditions are printed too.
+    """
+    names = names.known(row.name for row in report.timings.rows)
+    print_answer(report.timings, names)
+    if why:
+        _print_attribution(report, names)
+    else:
+        print_reasons(report, names)
+    extras = report.extras
     if extras.cold:
-        latency_measured.print_cold(extras.cold)
+        latency_extras.print_cold(extras.cold)
     if extras.sweep is not None:
-        latency_measured.print_sweep(extras.sweep)
+        latency_extras.print_sweep(extras.sweep)
     if extras.scenarios:
-        latency_measured.print_scenarios(extras.scenarios)
+        latency_extras.print_scenarios(extras.scenarios)
     if extras.environment is not None:
         latency_attribution.print_environment(extras.environment)
-    print_scope(report.timings)
-    print_findings(list(report.findings))
+    if why:
+        print_scope(report.timings)
+    else:
+        print_differing_conditions(report.timings)
+    stated = [finding for finding in report.findings if why or finding.code != "LAT101"]
+    print_findings(stated, names)
+    print_end(report.timings)
+
+
+def _print_attribution(report: LatencyReport, names: EntryNames) -> None:
+    print_pairs(report.timings, names)
+    for pair in report.attribution.pairs:
+        first, second = names.of(pair.first), names.of(pair.second)
+        latency_attribution.print_parts(pair.parts, first, second)
+        if pair.profile is not None:
+            latency_attribution.print_profile(pair.profile, first, second)
+    if report.attribution.peaks is not None:
+        rooflines = report.attribution.rooflines
+        latency_attribution.print_roofline(rooflines, report.attribution.peaks, names)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.console import print_line, print_table
+from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
     from zoodiff.api.latency_values import LatencyFinding, Timings
@@ -17,55 +18,28 @@ _ENDED = {
 }
 
 
-def print_timings(timings: Timings) -> None:
-    """Print entries, pairs, the controls, and why the measurement ended."""
+def print_pairs(timings: Timings, names: EntryNames) -> None:
+    """Print the ratio of every pair with its verdict."""
+    if not timings.pairs:
+        return
     print_table(
-        [
-            "entry",
-            "weights",
-            ("ms a batch", "right"),
-            ("95 %", "right"),
-            ("p90", "right"),
-            ("p99", "right"),
-            ("images/s", "right"),
-            ("peak memory", "right"),
-        ],
+        ["first", "second", ("ratio", "right"), ("95 %", "right"), "the first is"],
         [
             [
-                row.name,
-                row.weights,
-                f"{row.median.value:.4g}",
-                f"{row.median.low:.4g} to {row.median.high:.4g}",
-                f"{row.p90:.4g}",
-                f"{row.p99:.4g}",
-                f"{row.images_per_second:,.1f}",
-                f"{row.peak_rss_bytes / 1e6:,.0f} MB",
+                names.of(pair.first),
+                names.of(pair.second),
+                f"{pair.ratio.value:.3f}",
+                f"{pair.ratio.low:.3f} to {pair.ratio.high:.3f}",
+                _verdict(pair.verdict, timings.within_percent),
             ]
-            for row in timings.rows
+            for pair in timings.pairs
         ],
-        title="latency",
+        title="pairs",
     )
-    if timings.pairs:
-        print_table(
-            ["first", "second", ("ratio", "right"), ("95 %", "right"), "the first is"],
-            [
-                [
-                    pair.first,
-                    pair.second,
-                    f"{pair.ratio.value:.3f}",
-                    f"{pair.ratio.low:.3f} to {pair.ratio.high:.3f}",
-                    _verdict(pair.verdict, timings.within_percent),
-                ]
-                for pair in timings.pairs
-            ],
-            title="pairs",
-        )
-    for control in timings.controls:
-        print_line(
-            f"control: {control.entry} against its own copy {control.ratio.value:.3f} "
-            f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
-            f"noise floor {control.noise_percent:.1f} %"
-        )
+
+
+def print_end(timings: Timings) -> None:
+    """Print how much was measured and why the measurement ended."""
     if timings.recorded is not None:
         print_line(
             f"taken from the results folder, measured {timings.recorded}; --fresh measures again"
@@ -73,28 +47,41 @@ def print_timings(timings: Timings) -> None:
     print_line(f"{timings.processes} processes of each; ended because {_ENDED[timings.stopped]}")
     if timings.needed_seconds is not None and timings.stopped != "narrow enough" and timings.pairs:
         print_line(f"the target would take about --seconds {timings.needed_seconds:,.0f}")
-    print_line()
 
 
 def print_scope(timings: Timings) -> None:
     """Print the shared conditions in one line, and the differing ones side by side."""
-    shared: list[tuple[str, list[str]]] = []
-    apart: list[tuple[str, list[str]]] = []
-    for condition in timings.rows[0].conditions:
-        values = [row.conditions.get(condition, "") for row in timings.rows]
-        (shared if len(set(values)) == 1 else apart).append((condition, values))
-    print_line("measured: " + "; ".join(f"{condition} {values[0]}" for condition, values in shared))
-    for condition, values in apart:
-        print_line(f"differs by zoo, declared: {condition}: " + " | ".join(values))
+    shared, _ = _conditions(timings)
+    print_line("measured: " + "; ".join(f"{condition} {value}" for condition, value in shared))
+    print_differing_conditions(timings)
     overhead = max(row.overhead for row in timings.rows)
     print_line(f"the clock itself shows {1e6 * overhead:,.0f} ns a call")
     print_line()
 
 
-def print_findings(findings: Iterable[LatencyFinding]) -> None:
+def print_differing_conditions(timings: Timings) -> None:
+    """Print the conditions that are not the same for all networks."""
+    for condition, values in _conditions(timings)[1]:
+        print_line(f"differs by zoo, declared: {condition}: " + " | ".join(values))
+
+
+def _conditions(timings: Timings) -> tuple[list[tuple[str, str]], list[tuple[str, list[str]]]]:
+    """Return the conditions that all networks share, and the values of the rest per network."""
+    shared: list[tuple[str, str]] = []
+    apart: list[tuple[str, list[str]]] = []
+    for condition in timings.rows[0].conditions:
+        values = [row.conditions.get(condition, "") for row in timings.rows]
+        if len(set(values)) == 1:
+            shared.append((condition, values[0]))
+        else:
+            apart.append((condition, values))
+    return shared, apart
+
+
+def print_findings(findings: Iterable[LatencyFinding], names: EntryNames) -> None:
     """Print one line per finding, with its code."""
     for finding in findings:
-        print_line(f"{finding.code}  {finding.sentence}")
+        print_line(f"{finding.code}  {names.in_text(finding.sentence)}")
 
 
 def _verdict(verdict: str, within: float) -> str:

@@ -43,8 +43,12 @@ def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[
 
 
 @contextlib.contextmanager
-def latency_progress(entries: int) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function (activity, done, total) that shows one progress bar per activity."""
+def latency_progress(entries: int, seconds: float) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (activity, done, total) that shows one progress bar per activity.
+
+    Before that, the longest measuring time is said.
+    """
+    say(f"measuring for at most {seconds:,.0f} s, and loading in fresh processes (--seconds)")
     titles = {"rounds": (f"{entries} entries", "processes"), "extras": ("extras", "measurements")}
     with contextlib.ExitStack() as stack:
         phase, show = "", None
