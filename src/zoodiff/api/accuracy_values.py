@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoodiff.accuracy.agreement import Agreements
+from zoodiff.accuracy.agreement import Agreement, Agreements
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.attribution.suggestions import Inference, notes, sentences
@@ -13,6 +13,7 @@ from zoodiff.data.images import ImageSet
 from zoodiff.stats.intervals import Estimate
 
 __all__ = [
+    "Agreement",
     "Agreements",
     "Attribution",
     "Comparison",

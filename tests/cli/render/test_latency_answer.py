@@ -119,6 +119,9 @@ def test_a_name_is_given_before_an_entry(tmp_path: Path) -> None:
     assert known.in_text(f"file:{here}/b/model.onnx is slow") == "b/model.onnx is slow"
     assert names.of_given("int8=compiled") == "a/model.onnx=compiled"
     assert names.of_given("keras=compiled") == "keras=compiled"
+    zoo = named_entries(["mine=keras:ResNet50"])[1].known(["keras:ResNet50@imagenet", "keras:x"])
+    assert zoo.of("keras:ResNet50@imagenet") == "mine"
+    assert zoo.of("keras:x") == "keras:x"
     with pytest.raises(UsageError, match="int8 is given twice"):
         named_entries(["int8=a.onnx", "int8=b.onnx"])
 

@@ -22,7 +22,7 @@ class AccuracyOptions:
         list[str],
         typer.Argument(
             metavar="ENTRY...",
-            help="zoo:model, zoo:model@weights or a file.",
+            help="zoo:model, zoo:model@weights or a file; NAME=ENTRY gives it a name.",
             autocompletion=complete_entry,
         ),
     ]
@@ -120,10 +120,12 @@ def accuracy(options: AccuracyOptions) -> None:
     from zoodiff.api.accuracy_report import AccuracyRequest
     from zoodiff.api.accuracy_report import accuracy as measure
     from zoodiff.cli.render import accuracy as render
+    from zoodiff.cli.render.entry_names import named_entries
     from zoodiff.cli.render.progress import images_progress
 
+    entries, names = named_entries(options.entries)
     request = AccuracyRequest(
-        entries=tuple(options.entries),
+        entries=entries,
         data=options.data,
         truth=options.truth,
         labels=options.labels,
@@ -144,12 +146,12 @@ def accuracy(options: AccuracyOptions) -> None:
         results=options.results,
         limits=limits_of(options.worker_seconds, options.worker_memory),
     )
-    with images_progress(len(options.entries)) as step:
+    with images_progress(len(entries)) as step:
         report = measure(request, step=step, opened=render.say_images)
     if options.json:
         print_json(report.to_dict())
     else:
-        render.print_report(report)
+        render.print_report(report, names)
     render.say_problems(report)
     if not report.complete:
         raise typer.Exit(NOT_MEASURED)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from zoodiff.cli.render.accuracy_answer import accuracy_answer, agreement_answer
 from zoodiff.cli.render.accuracy_attribution import print_attribution
 from zoodiff.cli.render.console import print_line, print_table, say
+from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
     from zoodiff.api.accuracy_report import AccuracyReport
     from zoodiff.api.accuracy_values import (
+        Agreement,
         Agreements,
         Comparison,
         ImageSet,
@@ -27,15 +30,22 @@ def say_images(images: ImageSet) -> None:
         say(f"note: {note}")
 
 
-def print_report(report: AccuracyReport) -> None:
-    """Print measurements, comparison and attribution."""
+def print_report(report: AccuracyReport, names: EntryNames) -> None:
+    """Print the answer, then measurements, comparison and attribution."""
     if report.agreement is not None:
-        _print_agreement(report.images, report.agreement)
+        names = names.known(name for pair in report.agreement.pairs for name in _sides(pair))
+        said = agreement_answer(report.agreement, names)
+        if said is not None:
+            print_line(said)
+        _print_agreement(report.images, report.agreement, names)
         return
     assert report.outcome is not None
-    _print(report.images, report.outcome, report.comparison)
+    if report.comparison is not None:
+        names = names.known(row.entry for row in report.comparison.rows)
+        print_line(accuracy_answer(report.comparison, names))
+    _print(report.images, report.outcome, report.comparison, names)
     if report.attribution is not None:
-        print_attribution(report.attribution)
+        print_attribution(report.attribution, names)
 
 
 def say_problems(report: AccuracyReport) -> None:
@@ -50,15 +60,19 @@ def say_problems(report: AccuracyReport) -> None:
         say(f"zoodiff: {problem}")
 
 
-def _print_agreement(images: ImageSet, agreements: Agreements) -> None:
+def _sides(pair: Agreement) -> tuple[str, str]:
+    return pair.first, pair.second
+
+
+def _print_agreement(images: ImageSet, agreements: Agreements, names: EntryNames) -> None:
     if agreements.pairs:
-        _print_agreed(agreements)
-    _print_class_findings(images, agreements.class_findings)
+        _print_agreed(agreements, names)
+    _print_class_findings(images, agreements.class_findings, names)
     for name, why in agreements.left_out.items():
         print_line(f"{name} could not be decoded: {why}")
 
 
-def _print_agreed(agreements: Agreements) -> None:
+def _print_agreed(agreements: Agreements, names: EntryNames) -> None:
     print_table(
         [
             "first",
@@ -70,8 +84,8 @@ def _print_agreed(agreements: Agreements) -> None:
         ],
         [
             [
-                pair.first,
-                pair.second,
+                names.of(pair.first),
+                names.of(pair.second),
                 f"{pair.images:,}",
                 f"{pair.changed.value:.2f} [{pair.changed.low:.2f}, {pair.changed.high:.2f}]",
                 f"{pair.top5:.2f}",
@@ -83,11 +97,14 @@ def _print_agreed(agreements: Agreements) -> None:
     )
     for pair in agreements.pairs:
         if pair.worst and pair.worst[0][1] > 0:
-            names = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
-            print_line(f"{pair.first} and {pair.second} diverge most on {names}")
+            worst = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
+            sides = f"{names.of(pair.first)} and {names.of(pair.second)}"
+            print_line(f"{sides} diverge most on {worst}")
 
 
-def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) -> None:
+def _print(
+    images: ImageSet, outcome: Outcome, comparison: Comparison | None, names: EntryNames
+) -> None:
     if comparison is not None:
         print_table(
             [
@@ -102,7 +119,7 @@ def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) ->
             ],
             [
                 [
-                    row.entry,
+                    names.of(row.entry),
                     row.weights,
                     f"{row.images:,}",
                     f"{row.top1.value:.2f} [{row.top1.low:.2f}, {row.top1.high:.2f}]",
@@ -115,16 +132,19 @@ def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) ->
             ],
             title="accuracy",
         )
-        _print_pairs(images, comparison)
+        _print_pairs(images, comparison, names)
         print_table(
             ["entry", "preprocessing", "not published, usual values taken"],
-            [[row.entry, row.preprocessing, ", ".join(row.defaulted)] for row in comparison.rows],
+            [
+                [names.of(row.entry), row.preprocessing, ", ".join(row.defaulted)]
+                for row in comparison.rows
+            ],
             title="preprocessing",
         )
         for row in comparison.rows:
             for check in row.failed_checks:
-                print_line(f"warning: {row.entry}: {check}")
-        _print_class_findings(images, comparison.class_findings)
+                print_line(f"warning: {names.of(row.entry)}: {check}")
+        _print_class_findings(images, comparison.class_findings, names)
         for note in comparison.notes:
             print_line(f"note: {note}")
     for note in outcome.notes[len(images.notes) :]:
@@ -137,21 +157,23 @@ def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) ->
         say(f"{outcome.images_per_second:.1f} images/s")
 
 
-def _print_class_findings(images: ImageSet, findings: Sequence[NamedClasses]) -> None:
+def _print_class_findings(
+    images: ImageSet, findings: Sequence[NamedClasses], names: EntryNames
+) -> None:
     """Print the classes that an entry exchanges or never predicts."""
     for named in findings:
-        print_line(f"{named.finding.code}  {named.sentence(images.class_name)}")
+        print_line(names.in_text(f"{named.finding.code}  {named.sentence(images.class_name)}"))
 
 
-def _print_pairs(images: ImageSet, comparison: Comparison) -> None:
+def _print_pairs(images: ImageSet, comparison: Comparison, names: EntryNames) -> None:
     if not comparison.pairs:
         return
     print_table(
         ["first", "second", ("points", "right"), ("p (Holm)", "right"), ("agree", "right"), ""],
         [
             [
-                pair.first,
-                pair.second,
+                names.of(pair.first),
+                names.of(pair.second),
                 _points(pair),
                 "" if pair.sequence else f"{pair.holm:.2g}",
                 f"{pair.agreement:.1f} %",
@@ -165,8 +187,8 @@ def _print_pairs(images: ImageSet, comparison: Comparison) -> None:
         if pair.verdict != "different" or not pair.flips:
             continue
         print_line(
-            f"{pair.first} alone is right on {pair.only_first} images, {pair.second} alone on "
-            f"{pair.only_second}; for example"
+            f"{names.of(pair.first)} alone is right on {pair.only_first} images, "
+            f"{names.of(pair.second)} alone on {pair.only_second}; for example"
         )
         for flip in pair.flips[:3]:
             name = images.samples[flip.image].name

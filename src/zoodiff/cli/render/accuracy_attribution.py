@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.console import print_line, print_table
+from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
     from zoodiff.api.accuracy_values import Attribution, Estimate, Explanation, Inference
@@ -18,17 +19,17 @@ _INDENT = {
 }
 
 
-def print_attribution(attribution: Attribution) -> None:
+def print_attribution(attribution: Attribution, names: EntryNames) -> None:
     """Print a table per explanation, and a line per suggested change of preprocessing or labels."""
     for explanation in attribution.explanations:
-        _print_explanation(explanation)
+        _print_explanation(explanation, names)
     for name, inference in attribution.inferences.items():
-        for line in suggestions(name, inference):
+        for line in suggestions(names.of(name), inference):
             print_line(line)
     for name, (code, words) in attribution.warnings.items():
-        print_line(f"{code}  {name}: {words}")
+        print_line(f"{code}  {names.of(name)}: {words}")
     for problem in attribution.problems:
-        print_line(f"not explained: {problem}")
+        print_line(f"not explained: {names.in_text(problem)}")
 
 
 def suggestions(name: str, inference: Inference) -> list[str]:
@@ -50,7 +51,8 @@ def suggestions(name: str, inference: Inference) -> list[str]:
     return lines + [f"note: {name}: {note}" for note in notes(inference)]
 
 
-def _print_explanation(explanation: Explanation) -> None:
+def _print_explanation(explanation: Explanation, names: EntryNames) -> None:
+    first, second = names.of(explanation.first), names.of(explanation.second)
     rows = [["", "difference", "", "", _points(explanation.total)]]
     for part in explanation.parts:
         if part.kind == "interaction":
@@ -60,9 +62,9 @@ def _print_explanation(explanation: Explanation) -> None:
         code = part.code if part.code and named else ""
         rows.append([code, indent + part.what, part.first, part.second, _points(part.points)])
     print_table(
-        ["", "points come from", explanation.first, explanation.second, ("points", "right")],
+        ["", "points come from", first, second, ("points", "right")],
         rows,
-        title=f"why: {explanation.first} | {explanation.second}, on {explanation.images:,} images",
+        title=f"why: {first} | {second}, on {explanation.images:,} images",
     )
     (joint,) = [part for part in explanation.parts if part.kind == "interaction"]
     if joint.shown:
@@ -75,7 +77,7 @@ def _print_explanation(explanation: Explanation) -> None:
     if confirmation is not None:
         word = "confirmed" if confirmation.confirmed else "not confirmed"
         print_line(
-            f"{word}: {explanation.second} with the {confirmation.what} of {explanation.first} "
+            f"{word}: {second} with the {confirmation.what} of {first} "
             f"changes by {_points(confirmation.points)} points"
         )
     for note in explanation.notes:

@@ -46,10 +46,13 @@ class EntryNames:
         files = [name for name in self.references if name.startswith(_FILE)]
         short = shortest_ends([name.removeprefix(_FILE) for name in files])
         names = {name: short[name.removeprefix(_FILE)] for name in files}
-        for named, given in self.given.items():
-            for reference in self.references:
-                if reference in (named, f"{_FILE}{Path(named).absolute()}"):
-                    names[reference] = given
+        for entry, given in self.given.items():
+            exact = (entry, f"{_FILE}{Path(entry).absolute()}")
+            meant = [name for name in self.references if name in exact] or [
+                name for name in self.references if name.startswith(f"{entry}@")
+            ]
+            if len(meant) == 1:
+                names[meant[0]] = given
         return names
 
 
