@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from zoodiff.api import survey as survey
     from zoodiff.api import verify_results as verify_results
     from zoodiff.api import which as which
+    from zoodiff.api import write_example as write_example
     from zoodiff.api import write_report as write_report
     from zoodiff.api import zoos_report as zoos_report
     from zoodiff.claims.catalogue import Claim as Claim
@@ -165,6 +166,7 @@ _PUBLIC = {
     "survey": "zoodiff.api",
     "verify_results": "zoodiff.api",
     "which": "zoodiff.api",
+    "write_example": "zoodiff.api",
     "write_report": "zoodiff.api",
     "zoos_report": "zoodiff.api",
 }

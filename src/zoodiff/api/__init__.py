@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from zoodiff.api.entries import group_by_fingerprint as group_by_fingerprint
     from zoodiff.api.entries import list_entries as list_entries
     from zoodiff.api.entries import survey as survey
+    from zoodiff.api.example_files import write_example as write_example
     from zoodiff.api.latency_report import LatencyReport as LatencyReport
     from zoodiff.api.latency_report import LatencyRequest as LatencyRequest
     from zoodiff.api.latency_report import latency as latency
@@ -125,6 +126,7 @@ _MODULES = {
         "list_entries",
         "survey",
     ),
+    "example_files": ("write_example",),
     "latency_report": (
         "LatencyReport",
         "LatencyRequest",

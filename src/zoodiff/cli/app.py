@@ -19,6 +19,7 @@ from zoodiff.cli.commands.claims import claims
 from zoodiff.cli.commands.compare import compare
 from zoodiff.cli.commands.diff import diff
 from zoodiff.cli.commands.env import env
+from zoodiff.cli.commands.example import example
 from zoodiff.cli.commands.fingerprint import fingerprint
 from zoodiff.cli.commands.latency import latency
 from zoodiff.cli.commands.list import list_entries
@@ -75,6 +76,7 @@ app.command("fingerprint")(fingerprint)
 app.command("run")(run)
 app.command("report")(report)
 app.command("rules")(rules)
+app.command("example")(example)
 app.add_typer(env, name="env")
 app.add_typer(store, name="store")
 
