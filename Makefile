@@ -24,7 +24,7 @@ FOLDER ?= fuzz
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install environments study check test test-all durations faults fuzz lint bench cases clean
+.PHONY: help install environments study check test test-all durations faults fuzz lint docs bench cases clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,7 +33,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "zoodiff needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[all,dev,docs]'
 	@touch $@
 
 install: $(VENV)/.installed ## Make .venv with zoodiff, the frameworks and the test tools.
@@ -73,6 +73,9 @@ lint: install ## Format check, lint, types, layers.
 	$(BIN)/ruff check src tests tools benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install ## Build the documentation into build/docs; a broken link is an error.
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 
 bench: install environments ## Measure what the issues promise; prints a table.
 	$(BIN)/python benchmarks/run.py

@@ -64,6 +64,7 @@ def index(known: list[Rule]) -> str:
         "`zoodiff rules CODE` prints cause, effect and advice. Each page has an\nexample with its "
         "output.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+        "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
     )
 
 
