@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.render.console import Json, print_json, print_line, print_table
+from zoodiff.cli.render.console import Json, print_json, print_line, print_table, print_wrapped
 
 if TYPE_CHECKING:
     from zoodiff.api.values import Rule
@@ -41,5 +41,5 @@ def _explain(rule: Rule) -> None:
         ("effect", rule.consequence),
         ("what to do", rule.advice),
     ):
-        print_line(f"{title}: {text}")
+        print_wrapped(f"{title}: {text}")
         print_line()

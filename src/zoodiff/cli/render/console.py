@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _FEW = 10_000_000
+_NARROWEST = 40
 _PIPED = 200
 """Columns of a table that no terminal shows."""
 RESULTS_HELP = (
@@ -76,6 +78,27 @@ def _width(is_terminal: bool, most: int | None) -> int | None:
 def print_line(text: str = "") -> None:
     """Print one line on standard output; control characters are shown as escapes."""
     sys.stdout.write(visible(text) + "\n")
+
+
+def print_wrapped(text: str, indent: int = 0) -> None:
+    """Print a text in lines that fit the terminal, or ``COLUMNS``; in a pipe as one line.
+
+    Further lines begin with ``indent`` spaces.
+    """
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        print_line(text)
+        return
+    width = max(columns_available(), _NARROWEST)
+    lines = textwrap.wrap(
+        visible(text),
+        width,
+        subsequent_indent=" " * indent,
+        drop_whitespace=True,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines or [""]:
+        print_line(line)
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoodiff.api import MARGIN
-from zoodiff.cli.render.console import billions, print_line
+from zoodiff.cli.render.console import billions, print_line, print_wrapped
 from zoodiff.text import ending
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Proof,
     )
 
+_INDENT = 12
 _SHOWN = 6
 """Number of findings listed per group; the others are counted."""
 
@@ -47,7 +48,7 @@ def print_report(report: DiffReport, places: bool) -> None:
 
 def _row(title: str, text: str) -> None:
     if text:
-        print_line(f"  {title:<9} {text}")
+        print_wrapped(f"  {title:<9} {text}", _INDENT)
 
 
 def _print_places(finding: Finding, places: bool) -> None:
@@ -110,7 +111,9 @@ def _cause(report: DiffReport, finding: Finding) -> str:
     undone = report.answer.evidence.outputs.undone
     last = finding is _responsible(report)[-1]
     tried = last and finding.effect != "precision" and _agrees(report)
-    return f"{text}; undone, outputs agree to {undone:.0e}" if tried else text
+    if not tried:
+        return text
+    return f"{text}; undone, outputs {f'agree to {undone:.0e}' if undone else 'are equal'}"
 
 
 def _agrees(report: DiffReport) -> bool:
