@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
-
-def home() -> Path:
-    """Return the folder for environments and caches.
-
-    This is ``ZOODIFF_HOME`` if set; else a folder in the virtual environment of zoodiff, so that
-    removing the environment removes everything; else the user's data folder.
-    """
-    named = os.environ.get("ZOODIFF_HOME")
-    if named:
-        return Path(named).expanduser().resolve()
-    if sys.prefix != sys.base_prefix:
-        return Path(sys.prefix) / "share" / "zoodiff"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("zoodiff"))
+from zoodiff.home import home as home  # noqa: PLC0414
 
 
 def cache() -> Path:
