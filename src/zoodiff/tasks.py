@@ -13,6 +13,7 @@ from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
+from zoodiff.zoos.stored.entry import StoredFileEntry
 
 Kind = Literal["architecture", "difference", "latency", "accuracy", "explanation"]
 
@@ -84,7 +85,9 @@ class Finished:
 def of_entry(entry: Entry) -> dict[str, Any]:
     """Return an entry as plain data; for a file, with its absolute path."""
     plain: dict[str, Any] = {"ref": str(entry.ref), "installed": installed_versions(entry)}
-    if isinstance(entry, FileEntry):
+    if isinstance(entry, StoredFileEntry):
+        plain |= {"definition": entry.definition}
+    elif isinstance(entry, FileEntry):
         plain |= {"path": entry.model.name, "named": entry.named, "random": entry.weights is None}
     return plain
 
@@ -96,6 +99,11 @@ def entry_of(plain: Mapping[str, Any]) -> Entry:
     differs from that on the requesting machine.
     """
     entry = registry.resolve(plain["ref"]) if "path" not in plain else _file_of(plain)
+    if isinstance(entry, StoredFileEntry) and entry.definition != plain["definition"]:
+        raise MeasurementError(
+            f"the worker's machine describes the zoo of {entry.ref} by another file than this one; "
+            "use the same file on all machines"
+        )
     here = installed_versions(entry)
     if here != plain["installed"]:
         there = plain["installed"]

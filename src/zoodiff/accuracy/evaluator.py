@@ -283,7 +283,7 @@ class Evaluator:
         with self._lock:
             worker = self._engine.worker(subject.entry.worker, "accuracy", copy=pipeline)
         try:
-            model, weights = subject.entry.model.name, subject.entry.weights_name
+            model, weights = subject.entry.worker_model, subject.entry.weights_name
             request = Load(subject.handle, model, weights, self._options.seed, worker.threads)
             loaded = asdict(worker.load(request, doing=f"loading {subject.name}"))
             versions = worker.hello("asking for versions")

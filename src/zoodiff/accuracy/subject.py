@@ -103,7 +103,7 @@ def _own_size(engine: WorkerPool, entry: FileEntry) -> tuple[int, int]:
     worker = engine.worker(entry.worker, "describe")
     handle = str(entry.ref)
     loaded = worker.load(
-        Load(handle, entry.model.name, entry.weights_name, seed=0, threads=worker.threads),
+        Load(handle, entry.worker_model, entry.weights_name, seed=0, threads=worker.threads),
         doing=f"opening {entry.ref}",
     )
     worker.unload(handle, doing=f"closing {entry.ref}")

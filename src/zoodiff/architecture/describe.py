@@ -25,7 +25,7 @@ def describe(
     """Return the entry's graph and the facts that its worker reports with it."""
     worker = engine.worker(entry.worker, role, threads=threads)
     described = worker.describe(
-        entry.model.name,
+        entry.worker_model,
         entry.weights_name if entry.weights else "random",
         doing=f"describing {entry.model.name}",
     )

@@ -58,4 +58,4 @@ _INSTALLED: dict[tuple[str, tuple[str, ...], Path | None], dict[str, str]] = {}
 
 def identity(entry: Entry) -> dict[str, Any]:
     """Return the identity of an entry beyond its name; for a file, size and modification time."""
-    return {"file": list(entry.stamp)} if isinstance(entry, FileEntry) else {}
+    return entry.identity if isinstance(entry, FileEntry) else {}

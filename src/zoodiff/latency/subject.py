@@ -52,7 +52,7 @@ def load_request(subject: TimedEntry, seed: int) -> messages.Load:
     """Return the request that loads the entry under its own name."""
     return messages.Load(
         subject.name,
-        subject.entry.model.name,
+        subject.entry.worker_model,
         subject.entry.weights_name,
         seed=seed,
         threads=subject.conditions.threads,

@@ -121,13 +121,34 @@ class Zoo(Protocol):
 
     name: str
     title: str
-    worker: WorkerSpec
-    """Specification of its workers."""
     listed: bool
     """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not)."""
 
+    @property
+    def worker(self) -> WorkerSpec:
+        """Specification of its workers; an attribute will do."""
+        ...
+
     def models(self) -> Sequence[Model]:
         """Return all models, ordered by name."""
+        ...
+
+
+@runtime_checkable
+class MakesEntries(Protocol):
+    """A zoo whose entries are more than a model and weights, such as files."""
+
+    def entry(self, model: Model, weights: Weights | None) -> Entry:
+        """Return the entry of one of its models; None for random weights."""
+        ...
+
+
+@runtime_checkable
+class OpensReferences(Protocol):
+    """A zoo with entries beyond those that ``models`` lists, such as any repository of a hub."""
+
+    def open(self, reference: ModelRef) -> Entry:
+        """Return the entry of a reference; raise a ZoodiffError if there is none."""
         ...
 
 
@@ -152,6 +173,14 @@ class Entry:
     def ref(self) -> ModelRef:
         """The full reference, weights included."""
         return ModelRef(self.zoo.name, self.model.name, self.weights_name)
+
+    @property
+    def worker_model(self) -> str:
+        """The name by which the entry's worker knows the model; of a file, its path.
+
+        A file that is elsewhere is fetched first; raises MeasurementError if it cannot be had.
+        """
+        return self.model.name
 
     @property
     def weights_name(self) -> str:

@@ -74,7 +74,9 @@ def execute(
     worker = engine.worker(entry.worker, "run", threads=threads)
     name = entry.model.name
     loaded = worker.load(
-        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=threads, fetch=fetch),
+        Load(
+            _HANDLE, entry.worker_model, entry.weights_name, seed=seed, threads=threads, fetch=fetch
+        ),
         doing=f"loading {name} with its weights",
     )
     doing = f"running {name}"

@@ -39,7 +39,7 @@ def run_with(
     worker = engine.worker(entry.worker, "run", threads=threads)
     name = entry.model.name
     worker.load(
-        Load(_HANDLE, name, "random", seed=0, threads=threads),
+        Load(_HANDLE, entry.worker_model, "random", seed=0, threads=threads),
         doing=f"building {name} with random weights",
     )
     worker.assign(_HANDLE, weights, doing=f"putting weights into {name}")
@@ -82,7 +82,7 @@ def _read(
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
     name = entry.model.name
     worker.load(
-        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=2, fetch=fetch),
+        Load(_HANDLE, entry.worker_model, entry.weights_name, seed=seed, threads=2, fetch=fetch),
         doing=f"loading the weights of {name}",
     )
     outputs = None

@@ -265,7 +265,7 @@ def _outputs(engine: WorkerPool, path: Path, images: NDArray[Any]) -> NDArray[An
     entry = as_entry(path)
     worker = engine.worker(entry.worker, _ROLE, threads=_THREADS)
     worker.load(
-        Load(_HANDLE, entry.model.name, entry.weights_name, seed=0, threads=_THREADS),
+        Load(_HANDLE, entry.worker_model, entry.weights_name, seed=0, threads=_THREADS),
         doing=f"loading {path.name}",
     )
     outputs = worker.run(_HANDLE, images, doing=f"running {path.name}")

@@ -8,8 +8,7 @@ from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.runs.sides import Ask, Sides
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
-from zoodiff.zoos import registry
-from zoodiff.zoos.files.entries import FileEntry, is_sized
+from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.registry import Entry
 
 
@@ -51,9 +50,8 @@ def _shape(graph: Graph) -> tuple[int, ...]:
 
 def _resized(entry: Entry, shape: Sequence[int]) -> Entry | None:
     """A file at the size of a square image; None where its size was said, or is no choice."""
-    if not isinstance(entry, FileEntry) or is_sized(entry.model.name):
+    if not isinstance(entry, FileEntry):
         return None
     if len(shape) != 3 or shape[1] != shape[2] or shape[1] < 1:
         return None
-    weights = "" if entry.weights else "@random"
-    return registry.resolve(f"{entry.ref.zoo}:{entry.named}?size={shape[1]}{weights}")
+    return entry.at_extent(shape[1])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from zoodiff import filenames
 from zoodiff.entry import RANDOM, ModelRef
@@ -45,17 +46,40 @@ class FileEntry(Entry):
     @property
     def stamp(self) -> tuple[int, int]:
         """The size and the time of the last change, which distinguish versions of the file."""
-        path, _ = opened(self.model.name)
-        size = newest = 0
-        try:
-            for count, name in enumerate(_files(path)):
-                if count >= _MOST_FILES:
-                    raise UnreadableFileError(f"{path} holds more than {_MOST_FILES:,} files")
-                facts = name.stat()
-                size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns)
-        except OSError as error:
-            raise UnreadableFileError(f"cannot read {path} ({error.strerror})") from None
-        return size, newest
+        return stamp_of(opened(self.model.name)[0])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What distinguishes this version of the file in the keys of records."""
+        return {"file": list(self.stamp)}
+
+    def at_extent(self, extent: int) -> FileEntry | None:
+        """Return the entry with a size for images that the file leaves open.
+
+        None if the size was stated.
+        """
+        if is_sized(self.model.name):
+            return None
+        model = replace(self.model, name=sized(self.model.name, extent))
+        model = replace(model, input_shape=(3, extent, extent))
+        return replace(self, model=model, named=sized(self.named, extent))
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return the size of a file or folder and the time of its last change.
+
+    Raises UnreadableFileError if it cannot be read.
+    """
+    size = newest = 0
+    try:
+        for count, name in enumerate(_files(path)):
+            if count >= _MOST_FILES:
+                raise UnreadableFileError(f"{path} holds more than {_MOST_FILES:,} files")
+            facts = name.stat()
+            size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns)
+    except OSError as error:
+        raise UnreadableFileError(f"cannot read {path} ({error.strerror})") from None
+    return size, newest
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -121,6 +145,11 @@ def _format_of(path: Path) -> FileZoo:
         return recognise(path)
     except UsageError as error:  # the file exists and cannot be used
         raise UnreadableFileError(str(error)) from None
+
+
+def sized(path: Path | str, extent: int) -> str:
+    """Return the name of a model that states a size for its images."""
+    return f"{path}?size={extent}"
 
 
 def is_sized(model: str) -> bool:

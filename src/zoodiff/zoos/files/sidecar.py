@@ -71,13 +71,13 @@ def _read(path: Path) -> Sidecar:
     return Sidecar(
         path,
         raw.get("architecture"),
-        _labels(path, raw["labels"]) if raw.get("labels") else UNKNOWN,
+        label_space(path, raw["labels"]) if raw.get("labels") else UNKNOWN,
         specification(raw.get("preprocessing", {}), str(path)),
     )
 
 
-def _labels(path: Path, named: str) -> LabelSpace:
-    """Return the label space that a sidecar names: a known one, or a file in its folder.
+def label_space(path: Path, named: str) -> LabelSpace:
+    """Return the label space that a TOML file names: a known one, or a file in its folder.
 
     Raises RefusedError (SEC110) for a file outside the folder and for a link.
     """
