@@ -84,7 +84,7 @@ class FakeZoo:
 def fake_zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoo]:
     """Two fake zoos and nothing else, with the backend importable in workers."""
     zoo, other = FakeZoo("fake"), FakeZoo("other")
-    registry.models.cache_clear()
+    registry._models.cache_clear()
     monkeypatch.setattr(registry, "zoos", lambda: {"fake": zoo, "other": other})
     # Workers drop the user's PYTHONPATH; the fake backend is put back for them alone.
     from zoodiff.workers import process
@@ -98,7 +98,7 @@ def fake_zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoo]:
 
     monkeypatch.setattr(process, "worker_environment", with_fakes)
     yield zoo
-    registry.models.cache_clear()
+    registry._models.cache_clear()
 
 
 class KeptEngine(WorkerPool):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from zoodiff.api import WhichRequest as WhichRequest
     from zoodiff.api import ZoosReport as ZoosReport
     from zoodiff.api import accuracy as accuracy
+    from zoodiff.api import add_zoo as add_zoo
     from zoodiff.api import all_rules as all_rules
     from zoodiff.api import allow_code as allow_code
     from zoodiff.api import claim_spreads as claim_spreads
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from zoodiff.api import prove as prove
     from zoodiff.api import read_run as read_run
     from zoodiff.api import remove_environment as remove_environment
+    from zoodiff.api import remove_zoo as remove_zoo
     from zoodiff.api import run as run
     from zoodiff.api import run_study as run_study
     from zoodiff.api import select_claims as select_claims
@@ -130,6 +132,7 @@ _PUBLIC = {
     "ZoodiffError": "zoodiff.errors",
     "ZoosReport": "zoodiff.api",
     "accuracy": "zoodiff.api",
+    "add_zoo": "zoodiff.api",
     "all_rules": "zoodiff.api",
     "allow_code": "zoodiff.api",
     "claim_spreads": "zoodiff.api",
@@ -159,6 +162,7 @@ _PUBLIC = {
     "prove": "zoodiff.api",
     "read_run": "zoodiff.api",
     "remove_environment": "zoodiff.api",
+    "remove_zoo": "zoodiff.api",
     "resolve": "zoodiff.zoos.registry",
     "run": "zoodiff.api",
     "run_study": "zoodiff.api",

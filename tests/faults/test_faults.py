@@ -72,7 +72,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The zoos of the suite in this process; what their workers do is written to the file."""
     zoos = {"one": world.FaultZoo("one"), "two": world.FaultZoo("two")}
     monkeypatch.setattr(registry, "zoos", lambda: zoos)
-    registry.models.cache_clear()
+    registry._models.cache_clear()
     original, path = process.worker_environment, tmp_path / "calls"
 
     def with_backend(*args: object, **kwargs: object) -> dict[str, str]:
@@ -83,7 +83,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sharding, "default_pipelines", lambda: 1)
     path.touch()
     yield path
-    registry.models.cache_clear()
+    registry._models.cache_clear()
 
 
 def only(folder: Path, table: str) -> config.LoadedStudy:

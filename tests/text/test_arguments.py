@@ -32,6 +32,8 @@ REQUIRED = {
     "store verify": [],
     "which": ["resnet50"],
     "zoos": [],
+    "zoos add": ["none.toml"],
+    "zoos remove": ["none"],
 }
 """What each command needs; nothing of it is there, so that no worker starts."""
 

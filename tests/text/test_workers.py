@@ -37,12 +37,12 @@ def telling(fake_zoo: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         zoo.backend = "telling_backend:make"
         zoo.title = next(_cycle)
         monkeypatch.setattr(zoo, "models", lambda: models)
-    registry.models.cache_clear()
+    registry._models.cache_clear()
     broken = {next(_cycle): f"the plugin {next(_cycle)} cannot be loaded: {next(_cycle)}"}
     monkeypatch.setattr(registry, "broken", lambda: broken)
     monkeypatch.chdir(tmp_path)
     yield
-    registry.models.cache_clear()
+    registry._models.cache_clear()
 
 
 def assert_harmless(words: str, codes: tuple[int, ...] = (0, 3)) -> str:

@@ -17,11 +17,11 @@ def points(monkeypatch: pytest.MonkeyPatch):
         ]
         monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
         registry._loaded.cache_clear()
-        registry.models.cache_clear()
+        registry._models.cache_clear()
 
     yield use
     registry._loaded.cache_clear()
-    registry.models.cache_clear()
+    registry._models.cache_clear()
     sys.modules.pop("my_zoo", None)
 
 

@@ -77,9 +77,11 @@ if TYPE_CHECKING:
     from zoodiff.api.studies import run_study as run_study
     from zoodiff.api.studies import write_report as write_report
     from zoodiff.api.zoos import ZoosReport as ZoosReport
+    from zoodiff.api.zoos import add_zoo as add_zoo
     from zoodiff.api.zoos import create_environment as create_environment
     from zoodiff.api.zoos import environments as environments
     from zoodiff.api.zoos import remove_environment as remove_environment
+    from zoodiff.api.zoos import remove_zoo as remove_zoo
     from zoodiff.api.zoos import zoos_report as zoos_report
     from zoodiff.equivalence.proof import Native
     from zoodiff.equivalence.weight_diff import WeightsDiff
@@ -170,7 +172,9 @@ _MODULES = {
         "ZoosReport",
         "create_environment",
         "environments",
+        "add_zoo",
         "remove_environment",
+        "remove_zoo",
         "zoos_report",
     ),
 }

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoodiff.workers.sandbox.available import Protection
     from zoodiff.zoos.base import Environment
+    from zoodiff.zoos.company import CompanyZoo
 
 __all__ = [
     "EnvironmentState",
     "ZooState",
     "ZoosReport",
+    "add_zoo",
     "create_environment",
     "environments",
     "find_environment",
     "remove_environment",
+    "remove_zoo",
     "zoo_names",
+    "zoo_problems",
     "zoos_report",
 ]
 
@@ -38,6 +42,11 @@ class ZooState:
     """The virtual environment that it needs; None if it uses zoodiff's own."""
     versions: Mapping[str, str | None]
     """Installed versions of the packages that it needs; None for a missing package."""
+    definition: str | None = None
+    """The TOML file that describes it; None for a zoo of a package."""
+    homepage: str | None = None
+    problems: tuple[str, ...] = ()
+    """What is wrong with single entries, for example a missing file; the others are usable."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class ZoosReport:
 
     zoos: tuple[ZooState, ...]
     broken: Mapping[str, str]
-    """Plugins that cannot be loaded, with the reason."""
+    """Plugins and TOML files that cannot be used, with the reason."""
     sandbox: str
     """One sentence on what an untrusted file can do here."""
     protections: tuple[Protection, ...]
@@ -57,6 +66,7 @@ class ZoosReport:
             "zoos": [vars(zoo) for zoo in self.zoos],
             "sandbox": self.sandbox,
             "protections": [asdict(protection) for protection in self.protections],
+            "broken": dict(self.broken),
         }
 
 
@@ -94,23 +104,74 @@ def zoos_report() -> ZoosReport:
     from zoodiff.workers import environments as virtual
     from zoodiff.workers.sandbox.available import protections, summary
     from zoodiff.zoos import registry
+    from zoodiff.zoos.company import CompanyZoo
 
     states = []
     for zoo in registry.zoos().values():
         reason = usable(zoo.worker)
-        states.append(
-            ZooState(
-                zoo=zoo.name,
-                title=zoo.title,
-                entries=len(zoo.models()),
-                usable=reason is None,
-                reason=reason,
-                environment=zoo.worker.environment.name if zoo.worker.environment else None,
-                versions=virtual.versions(zoo.worker),
-            )
+        state = ZooState(
+            zoo=zoo.name,
+            title=zoo.title,
+            entries=len(zoo.models()),
+            usable=reason is None,
+            reason=reason,
+            environment=zoo.worker.environment.name if zoo.worker.environment else None,
+            versions=virtual.versions(zoo.worker),
         )
+        states.append(_described(state, zoo) if isinstance(zoo, CompanyZoo) else state)
     in_force = protections()
     return ZoosReport(tuple(states), registry.broken(), summary(in_force), tuple(in_force))
+
+
+def _described(state: ZooState, zoo: CompanyZoo) -> ZooState:
+    """Return the state of a zoo with what its TOML file says."""
+    return replace(
+        state,
+        definition=str(zoo.read.path),
+        homepage=zoo.homepage,
+        problems=tuple(zoo.problems),
+    )
+
+
+def add_zoo(file: str | Path) -> ZooState:
+    """Add the zoo that a TOML file describes; return its state.
+
+    zoodiff keeps a reference to the file, so edits take effect. Raises UsageError if the file is
+    invalid or its name is taken.
+    """
+    from zoodiff.engines.pool import usable
+    from zoodiff.workers import environments as virtual
+    from zoodiff.zoos import company, registry
+
+    zoo = company.add(Path(file), registry.installed())
+    reason = usable(zoo.worker)
+    versions = virtual.versions(zoo.worker)
+    state = ZooState(zoo.name, zoo.title, len(zoo.models()), reason is None, reason, None, versions)
+    return _described(state, zoo)
+
+
+def remove_zoo(name: str) -> str:
+    """Forget a zoo that was added; return the path of its TOML file, which is kept.
+
+    Raises UnknownNameError if no zoo of that name was added.
+    """
+    from zoodiff.zoos import company
+
+    return company.remove(name)
+
+
+def zoo_problems(zoos: Collection[str] | None = None) -> list[str]:
+    """Return what is wrong with entries of zoos that TOML files describe, one sentence each.
+
+    ``zoos`` None means all; then files that cannot be used are among them.
+    """
+    from zoodiff.zoos import registry
+    from zoodiff.zoos.company import CompanyZoo
+
+    names = registry.zoos() if zoos is None else {registry.find_zoo(name).name for name in zoos}
+    described = [zoo for zoo in map(registry.find_zoo, names) if isinstance(zoo, CompanyZoo)]
+    problems = [problem for zoo in described for problem in zoo.problems]
+    return problems + (list(registry.broken().values()) if zoos is None else [])
 
 
 def environments() -> list[EnvironmentState]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from zoodiff.claims import provided
 from zoodiff.entry import ModelRef, did_you_mean, meant
 from zoodiff.errors import UnknownNameError
 
@@ -156,15 +157,23 @@ def claims_for(
     """
     chosen_zoos = {_zoo(name) for name in [*zoos, *([zoo] if zoo else [])]}
     rows_by_architecture = _rows_by_architecture()
+    more: list[Claim] = provided.claims()
     if architecture is None:
         rows = [row for group in rows_by_architecture.values() for row in group]
     else:
-        name = meant(architecture, rows_by_architecture)
+        name = meant(architecture, architectures())
         if name is None:
             raise unknown(architecture)
-        rows = rows_by_architecture[name]
+        rows = rows_by_architecture.get(name, [])
+        more = [claim for claim in more if claim.architecture == name]
     column = _columns()["zoo"]
-    return [_claim(row) for row in rows if not chosen_zoos or row[column] in chosen_zoos]
+    claims = [_claim(row) for row in rows if not chosen_zoos or row[column] in chosen_zoos]
+    more = [claim for claim in more if not chosen_zoos or claim.zoo in chosen_zoos]
+    return [*claims, *more] if architecture or not more else sorted([*claims, *more], key=_order)
+
+
+def _order(claim: Claim) -> tuple[str, str, str]:
+    return claim.architecture, claim.zoo, claim.model
 
 
 def _zoo(name: str) -> str:
@@ -181,11 +190,12 @@ def claims_of(zoo: str, model: str) -> list[Claim]:
     """Return the claims of a zoo about a model, by the zoo's or the entry's name."""
     zoo_column, *columns = (_columns()[name] for name in ("zoo", "model", "entry_model"))
     rows = (row for group in _rows_by_architecture().values() for row in group)
-    return [
+    claims = [
         _claim(row)
         for row in rows
         if row[zoo_column] == zoo and any(row[column] == model for column in columns)
     ]
+    return claims + [c for c in provided.claims() if c.zoo == zoo and c.model == model]
 
 
 def load() -> list[Claim]:
@@ -195,7 +205,8 @@ def load() -> list[Claim]:
 
 def architectures() -> list[str]:
     """Return the names of all architectures with a claim."""
-    return list(_rows_by_architecture())
+    known = _rows_by_architecture()
+    return [*known, *sorted({c.architecture for c in provided.claims()} - known.keys())]
 
 
 def unknown(name: str) -> UnknownNameError:
@@ -212,9 +223,13 @@ def unknown(name: str) -> UnknownNameError:
     return UnknownNameError(f'no claims about "{name}"{hint}')
 
 
-@functools.cache
 def zoo_names() -> tuple[str, ...]:
     """Return the names of all zoos with a claim, sorted."""
+    return tuple(sorted({*_catalogued_zoos(), *(claim.zoo for claim in provided.claims())}))
+
+
+@functools.cache
+def _catalogued_zoos() -> tuple[str, ...]:
     column = _columns()["zoo"]
     rows = (row for group in _rows_by_architecture().values() for row in group)
     return tuple(sorted({row[column] for row in rows}))

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Sequence
 from typing import Literal
 
+from zoodiff.claims import provided
 from zoodiff.claims.catalogue import DATA
 from zoodiff.claims.packed import Column, read_table
 from zoodiff.entry import did_you_mean, meant
@@ -50,10 +51,11 @@ def architectures(table: Table) -> tuple[str, ...]:
     return tuple(sorted(_columns(table)["architecture"].texts))
 
 
-@functools.cache
 def zoos(table: Table) -> tuple[str, ...]:
-    """Return the names of all zoos in a table, sorted."""
-    return tuple(sorted(_columns(table)["claimed_by"].texts))
+    """Return the names of all zoos with claims of a table's kind, sorted."""
+    more = provided.times() if table == "latency" else ()
+    published = _columns(table)["claimed_by"].texts
+    return tuple(sorted({*published, *(time.zoo for time in more)}))
 
 
 def unknown(table: Table, name: str) -> UnknownNameError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zoodiff.claims import columns
+from zoodiff.claims import columns, provided
 from zoodiff.claims.columns import Row, number, stated, whole
+from zoodiff.entry import meant
 
 WHOLE_BATCH = ("batch step", "inference")
 """Measures whose milliseconds are those of one forward pass of the whole batch."""
@@ -74,7 +75,14 @@ def latency_claims(architecture: str | None = None) -> list[LatencyClaim]:
 
     Raises UnknownNameError if none are published about an architecture of that name.
     """
-    return [_claim(row) for row in columns.rows("latency", architecture)]
+    more: list[LatencyClaim] = provided.times()
+    if architecture is None:
+        return [_claim(row) for row in columns.rows("latency")] + more
+    name = meant(architecture, {*columns.architectures("latency"), *(t.architecture for t in more)})
+    more = [time for time in more if time.architecture == name]
+    if more and name not in columns.architectures("latency"):
+        return more
+    return [_claim(row) for row in columns.rows("latency", architecture)] + more
 
 
 def _claim(row: Row) -> LatencyClaim:

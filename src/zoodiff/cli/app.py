@@ -62,7 +62,6 @@ app = typer.Typer(
     "same name in different model zoos.",
     epilog=exit_codes.epilog(),
 )
-app.command("zoos")(zoos)
 app.command("list")(list_entries)
 app.command("names")(names)
 app.command("show")(show)
@@ -77,6 +76,7 @@ app.command("run")(run)
 app.command("report")(report)
 app.command("rules")(rules)
 app.command("example")(example)
+app.add_typer(zoos, name="zoos")
 app.add_typer(env, name="env")
 app.add_typer(store, name="store")
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
 from zoodiff.errors import UnknownNameError, UnreadableFileError, ZoodiffError
-from zoodiff.zoos import checkpoints, files
+from zoodiff.zoos import checkpoints, company, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
-from zoodiff.zoos.base import Model, WorkerSpec, Zoo
+from zoodiff.zoos.base import MakesEntries, Model, OpensReferences, Weights, WorkerSpec, Zoo
 
 GROUP = "zoodiff.zoos"
 
@@ -72,13 +72,20 @@ def _adapted(plugin: Any) -> Zoo:
 
 
 def zoos() -> Mapping[str, Zoo]:
-    """Return all zoos by name, built-in and of other packages."""
+    """Return all zoos by name: built-in, of other packages, and described by TOML files."""
+    packaged = installed()
+    return MappingProxyType({**packaged, **company.registered(packaged).zoos})
+
+
+def installed() -> Mapping[str, Zoo]:
+    """Return the zoos of installed packages by name, without those of TOML files."""
     return _loaded()[0]
 
 
 def broken() -> Mapping[str, str]:
-    """Return the plugins that cannot be loaded, with reasons."""
-    return _loaded()[1]
+    """Return the plugins and the TOML files of zoos that cannot be used, with reasons."""
+    packaged, plugins = _loaded()
+    return MappingProxyType({**plugins, **company.registered(packaged).broken})
 
 
 def find_zoo(name: str) -> Zoo:
@@ -93,10 +100,26 @@ def find_zoo(name: str) -> Zoo:
     return known[spelled]
 
 
-@functools.cache
 def models(zoo_name: str) -> Mapping[str, Model]:
     """Return all models of a zoo by name."""
-    return MappingProxyType({model.name: model for model in find_zoo(zoo_name).models()})
+    zoo = find_zoo(zoo_name)
+    return _models_of(zoo) if isinstance(zoo, company.CompanyZoo) else _models(zoo.name)
+
+
+@functools.cache
+def _models(zoo_name: str) -> Mapping[str, Model]:
+    return _models_of(find_zoo(zoo_name))
+
+
+def _models_of(zoo: Zoo) -> Mapping[str, Model]:
+    return MappingProxyType({model.name: model for model in zoo.models()})
+
+
+def entry_of(zoo: Zoo, model: Model, weights: Weights | None) -> Entry:
+    """Return the entry of a zoo's model with these weights; None for random ones."""
+    if isinstance(zoo, MakesEntries):
+        return zoo.entry(model, weights)
+    return Entry(zoo, model, weights)
 
 
 def find_model(zoo_name: str, model_name: str) -> Model:
@@ -121,13 +144,18 @@ def resolve(reference: ModelRef | str) -> Entry:
     ref = reference
     if ref.zoo == "file":
         return files.resolve(str(ref))
-    model = find_model(ref.zoo, ref.model)
     zoo = find_zoo(ref.zoo)
+    return zoo.open(ref) if isinstance(zoo, OpensReferences) else _listed(zoo, ref)
+
+
+def _listed(zoo: Zoo, ref: ModelRef) -> Entry:
+    """Return the entry of a model that a zoo lists; raise as ``resolve`` does."""
+    model = find_model(ref.zoo, ref.model)
     if ref.weights is None or ref.weights == RANDOM:
-        return Entry(zoo, model, model.default_weights if ref.weights is None else None)
+        return entry_of(zoo, model, model.default_weights if ref.weights is None else None)
     for weights in model.weights:
         if weights.name == ref.weights:
-            return Entry(zoo, model, weights)
+            return entry_of(zoo, model, weights)
     if checkpoints.is_checkpoint(ref.weights):
         return Entry(zoo, model, checkpoints.weights_of(ref, zoo), foreign=True)
     names = [weights.name for weights in model.weights] + [RANDOM]
@@ -166,6 +194,6 @@ def by_architecture(zoo_names: Sequence[str] | None = None) -> dict[str, list[En
     groups: dict[str, list[Entry]] = {}
     for zoo in {named.name: named for named in map(find_zoo, names)}.values():
         for model in models(zoo.name).values():
-            entry = Entry(zoo, model, model.default_weights)
+            entry = entry_of(zoo, model, model.default_weights)
             groups.setdefault(model.architecture, []).append(entry)
     return dict(sorted(groups.items()))

@@ -172,7 +172,7 @@ class Run:
 
         (self.work / "scratch").mkdir(exist_ok=True)
         zoos = {"one": FaultZoo("one"), "two": FaultZoo("two")}
-        registry.models.cache_clear()
+        registry._models.cache_clear()
         registry.zoos = lambda: zoos  # type: ignore[assignment]
         process._in_memory = lambda: str(self.work / "scratch")
         calls = str(self.calls)

@@ -25,6 +25,8 @@ def commands() -> Iterator[tuple[str, Any]]:
         if inner is None:
             yield " ".join(words), command
             return
+        if command.invoke_without_command:
+            yield " ".join(words), command
         for name, one in inner.items():
             yield from below(one, (*words, name))
 

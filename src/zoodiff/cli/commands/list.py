@@ -9,7 +9,7 @@ import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, complete_zoo, print_json
+from zoodiff.cli.render.console import Json, complete_zoo, print_json, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,14 @@ class ListOptions:
 def list_entries(options: ListOptions) -> None:
     """List architectures and the entries of each zoo."""
     from zoodiff.api import entries
+    from zoodiff.api.zoos import zoo_problems
     from zoodiff.cli.render.entries import print_architectures
 
     if options.by_fingerprint:
         _fingerprints(options)
         return
+    for sentence in zoo_problems(options.zoo):
+        say(f"zoodiff: {sentence}")
     listed = entries.list_entries(options.pattern, zoos=options.zoo, shared=options.shared)
     if options.json:
         print_json(listed)
