@@ -23,6 +23,7 @@ __all__ = [
     "EntryFacts",
     "FingerprintGroups",
     "LayerRow",
+    "all_weights",
     "architecture_names",
     "describe",
     "entry_facts",
@@ -128,6 +129,21 @@ def resolve(reference: str) -> Entry:
     from zoodiff.zoos import registry
 
     return registry.resolve(reference)
+
+
+def all_weights(reference: str, *, besides: str = "") -> list[str]:
+    """Return the references of all weights that ``zoo:model@*`` means; any other one as it is.
+
+    ``besides`` is an entry that is left out, since the others are compared with it. Raises
+    UsageError for an invalid reference.
+    """
+    from zoodiff.zoos import registry
+
+    references = registry.expanded(reference)
+    if references == [reference] or not besides:
+        return references
+    first = str(registry.resolve(besides).ref)
+    return [each for each in references if each != first]
 
 
 def describe(entry: str, *, limits: Limits | None = None) -> Graph:

@@ -102,7 +102,7 @@ def text_of(study: Study) -> str:
 def _chosen(names: Sequence[str]) -> _Chosen:
     groups = registry.by_architecture()
     chosen = _Chosen()
-    for name in names:
+    for name in (each for text in names for each in registry.expanded(text)):
         if name in groups:
             chosen.whole.append(name)
             chosen.claimed.append(name)

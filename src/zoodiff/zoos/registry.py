@@ -166,17 +166,29 @@ def _listed(zoo: Zoo, ref: ModelRef) -> Entry:
     return resolve(ModelRef(zoo.name, model.name, spelled))
 
 
+def expanded(reference: str) -> list[str]:
+    """Return the references of all weights that ``zoo:model@*`` means; any other one as it is.
+
+    ``zoo:model@revision/*`` means all of one revision. Raises as ``resolve`` does.
+    """
+    text = reference.strip()
+    if not text.endswith(("@*", "/*")) or "@" not in text or files.is_file(text):
+        return [reference]
+    entry = resolve(text.removesuffix("*").removesuffix("@"))
+    return [str(entry.ref.with_weights(weights.name)) for weights in entry.model.weights]
+
+
 def resolve_readable(
     references: Iterable[str], resolve_one: Callable[[str], Entry] = resolve
 ) -> tuple[list[Entry], dict[str, str]]:
     """Return the entries of references, and why files among them cannot be opened.
 
-    Raises UnknownNameError or UsageError for an invalid reference, UnreadableFileError if no entry
-    remains.
+    ``zoo:model@*`` means all weights of a model. Raises UnknownNameError or UsageError for an
+    invalid reference, UnreadableFileError if no entry remains.
     """
     entries: list[Entry] = []
     unreadable: dict[str, str] = {}
-    for reference in references:
+    for reference in (each for text in references for each in expanded(text)):
         try:
             entries.append(resolve_one(reference))
         except UnreadableFileError as error:

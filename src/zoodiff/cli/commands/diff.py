@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, takes_options
-from zoodiff.cli.render.console import Json, as_text, complete_entry, print_json, status
-from zoodiff.errors import UsageError
+from zoodiff.cli.render.console import (
+    Json,
+    as_text,
+    complete_entry,
+    print_json,
+    print_line,
+    say,
+    status,
+)
+from zoodiff.errors import MeasurementError, UsageError
+
+if TYPE_CHECKING:
+    from zoodiff.api import DiffReport
+    from zoodiff.api.values import Limits
 
 FailOn = Literal["function", "weights", "graph", "any"]
 
@@ -20,7 +33,13 @@ class DiffOptions:
     """The options of ``zoodiff diff``."""
 
     a: Annotated[str, typer.Argument(help="An entry.", autocompletion=complete_entry)]
-    b: Annotated[str, typer.Argument(help="Another entry.", autocompletion=complete_entry)]
+    b: Annotated[
+        str,
+        typer.Argument(
+            help="Another entry; zoo:model@* compares A with each of its weights.",
+            autocompletion=complete_entry,
+        ),
+    ]
     graph_only: Annotated[
         bool, typer.Option("--graph-only", help="Compare graphs; run nothing, read no weights.")
     ] = False
@@ -77,6 +96,7 @@ def diff(options: DiffOptions) -> None:
     entry may be the path of a model file.
     """
     from zoodiff import api
+    from zoodiff.api.entries import all_weights
     from zoodiff.cli.render.diff import print_preprocessing, print_report
 
     o = options
@@ -86,9 +106,24 @@ def diff(options: DiffOptions) -> None:
         prepared = api.diff_preprocessing(o.a, o.b, limits=limits)
         print_json(prepared.to_dict()) if o.json else print_preprocessing(prepared)
         return
+    others = all_weights(o.b, besides=o.a)
+    if others == [o.b]:
+        report = _report(o, o.b, limits)
+        print_json(report.to_dict()) if o.json else print_report(report, o.places)
+        code = report.exit_code(o.fail_on)
+    else:
+        code = _each(o, others, limits)
+    if code:
+        raise typer.Exit(code)
+
+
+def _report(o: DiffOptions, other: str, limits: Limits | None) -> DiffReport:
+    """Compare the first entry with another one."""
+    from zoodiff import api
+
     request = api.DiffRequest(
         o.a,
-        o.b,
+        other,
         graph_only=o.graph_only,
         no_run=o.no_run,
         prove=o.prove,
@@ -98,12 +133,36 @@ def diff(options: DiffOptions) -> None:
         input_range=_range(o.input_range),
         seed=o.seed,
     )
-    with status(f"comparing {o.a} and {o.b}") as shown:
-        report = api.diff(request, limits=limits, progress=lambda text: shown.update(as_text(text)))
-    print_json(report.to_dict()) if o.json else print_report(report, o.places)
-    code = report.exit_code(o.fail_on)
-    if code:
-        raise typer.Exit(code)
+    with status(f"comparing {o.a} and {other}") as shown:
+        return api.diff(request, limits=limits, progress=lambda text: shown.update(as_text(text)))
+
+
+def _each(o: DiffOptions, others: Sequence[str], limits: Limits | None) -> int:
+    """Compare the first entry with each of the others; return the largest exit code.
+
+    An entry that cannot be compared is reported in one sentence, and the others go on.
+    """
+    from zoodiff.cli.render.diff import print_report
+
+    codes = [0]
+    reports: list[dict[str, Any]] = []
+    for other in others:
+        try:
+            report = _report(o, other, limits)
+        except MeasurementError as error:
+            reports.append({"b": other, "error": str(error)})
+            codes.append(error.exit_code)
+            say(f"zoodiff: {other}: {error}")
+            continue
+        reports.append(report.to_dict())
+        codes.append(report.exit_code(o.fail_on))
+        if not o.json:
+            print_line(f"{o.a} and {other}")
+            print_report(report, o.places)
+            print_line()
+    if o.json:
+        print_json(reports)
+    return max(codes)
 
 
 def _check_alone(o: DiffOptions) -> None:

@@ -143,7 +143,7 @@ def _parts(weights: str | None) -> tuple[str | None, str | None]:
         return None, None
     revision, slash, variant = weights.rpartition("/")
     if slash:
-        return revision, variant
+        return revision, variant or None
     return (weights, None) if is_commit(weights) else (None, weights)
 
 
