@@ -28,6 +28,7 @@ def _decode_lines(geometry: Geometry, steps: Steps) -> list[str]:
     makers = {
         "pillow": _pillow,
         "torchvision": _torchvision,
+        "torchvision_v2": _torchvision_v2,
         "tensorflow": _tensorflow,
         "opencv": _opencv,
     }
@@ -67,6 +68,15 @@ def _torchvision(geometry: Geometry, steps: Steps) -> list[str]:
         f"image = functional.resize(image, {size}, {mode}, antialias={geometry.antialias})"
     )
     return [*lines, "pixels = image.permute(1, 2, 0).numpy()"]
+
+
+def _torchvision_v2(geometry: Geometry, steps: Steps) -> list[str]:
+    first, *lines = _torchvision(geometry, steps)
+    module = "from torchvision.transforms.v2 import functional"
+    assert first.endswith("import InterpolationMode, functional")
+    exact = "InterpolationMode.NEAREST_EXACT,"  # the pixel under the centre
+    lines = [line.replace("InterpolationMode.NEAREST,", exact) for line in lines]
+    return [first.removesuffix(", functional"), module, *lines]
 
 
 def _tensorflow(geometry: Geometry, steps: Steps) -> list[str]:

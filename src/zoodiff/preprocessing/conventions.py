@@ -18,7 +18,7 @@ Factor = Literal["normalisation", "channel order", "crop", "interpolation", "lib
 FIELDS: Mapping[Factor, tuple[str, ...]] = {
     "normalisation": ("value_range", "mean", "std"),
     "channel order": ("channel_order",),
-    "crop": ("resize_policy", "resize", "crop_fraction"),
+    "crop": ("resize_policy", "resize", "crop_fraction", "crop_rounding"),
     "interpolation": ("interpolation", "antialias"),
     "library": ("library", "exif"),
     "input size": ("input_size",),
@@ -135,6 +135,11 @@ def words(spec: Preprocessing, factor: Factor) -> str:
 
 
 def _crop(spec: Preprocessing) -> str:
+    rounding = (spec.crop_rounding or "even").replace("_", " ")
+    return _cut(spec) + ("" if rounding == "even" else f", its margin rounded {rounding}")
+
+
+def _cut(spec: Preprocessing) -> str:
     if spec.resize_policy == "short_side":
         return f"short side to {spec.resize}, central crop"
     if spec.resize_policy == "squash":
@@ -160,8 +165,10 @@ def _meaning(spec: Preprocessing) -> dict[str, Any]:
         values["crop_fraction"] = None  # the sizes say what is kept
     elif spec.resize_policy is not None:
         values["resize"] = None
+    if values["crop_rounding"] == "even" or values["resize"] == spec.input_size:
+        values["crop_rounding"] = None
     if values["antialias"] is None and spec.library:
-        values["antialias"] = spec.library in ("pillow", "torchvision")
+        values["antialias"] = spec.library in ("pillow", "torchvision", "torchvision_v2")
     values["exif"] = (
         bool(values["exif"]) if spec.library != "opencv" else values["exif"] is not False
     )

@@ -12,7 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from zoodiff.errors import UsageError
-from zoodiff.preprocessing.spec import Interpolation, Library, Policy, Preprocessing
+from zoodiff.preprocessing.spec import (
+    CropRounding,
+    Interpolation,
+    Library,
+    Policy,
+    Preprocessing,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Geometry:
     unit: bool
     """Whether values are scaled to [0, 1] before resizing, as TensorFlow's
     ``convert_image_dtype`` does; otherwise they stay in [0, 255]."""
+    crop_rounding: CropRounding | None = None
 
     @property
     def dtype(self) -> str:
@@ -90,18 +97,21 @@ def geometry_of(spec: Preprocessing) -> Geometry:
         antialias=DEFAULT_ANTIALIAS[spec.library] if spec.antialias is None else spec.antialias,
         exif=DEFAULT_EXIF[spec.library] if spec.exif is None else spec.exif,
         unit=spec.library == "tensorflow" and spec.value_range != (0.0, 255.0),
+        crop_rounding=spec.crop_rounding,
     )
 
 
 DEFAULT_ANTIALIAS: dict[Library, bool] = {
     "pillow": True,
     "torchvision": True,
+    "torchvision_v2": True,
     "tensorflow": False,
     "opencv": False,
 }
 DEFAULT_EXIF: dict[Library, bool] = {
     "pillow": False,
     "torchvision": False,
+    "torchvision_v2": False,
     "tensorflow": False,
     "opencv": True,
 }
@@ -117,7 +127,7 @@ def steps(geometry: Geometry, rows: int, columns: int) -> Steps:
     """
     if geometry.policy == "squash":
         target = geometry.resize if isinstance(geometry.resize, tuple) else geometry.size
-        return Steps(None, target, _centre(target, geometry.size))
+        return Steps(None, target, _centre(target, geometry.size, geometry.crop_rounding))
     if geometry.policy == "short_side":
         assert isinstance(geometry.resize, int)
         if geometry.library == "tensorflow":
@@ -125,10 +135,11 @@ def steps(geometry: Geometry, rows: int, columns: int) -> Steps:
             top, left = (target[0] - geometry.size[0]) // 2, (target[1] - geometry.size[1]) // 2
             return Steps(None, target, (top, left, *geometry.size))
         target = _short_side(geometry.resize, rows, columns)
-        return Steps(None, target, _centre(target, geometry.size))
+        return Steps(None, target, _centre(target, geometry.size, geometry.crop_rounding))
     assert geometry.crop_fraction is not None
     if geometry.policy == "central_square":
-        return Steps(_central_square(geometry.crop_fraction, rows, columns), geometry.size, None)
+        square = _central_square(geometry.crop_fraction, rows, columns, geometry.crop_rounding)
+        return Steps(square, geometry.size, None)
     return Steps(_central(geometry.crop_fraction, rows, columns), geometry.size, None)
 
 
@@ -145,17 +156,25 @@ def _float32_short_side(length: int, rows: int, columns: int) -> tuple[int, int]
     return int(np.float32(rows) * scale), int(np.float32(columns) * scale)
 
 
-def _centre(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """Return the box of a central crop, rounded as torchvision does; None if nothing is cut."""
+def _centre(
+    size: tuple[int, int], crop: tuple[int, int], rounding: CropRounding | None
+) -> tuple[int, int, int, int] | None:
+    """Return the box of a central crop; None if nothing is cut."""
     if size == crop:
         return None
+    return _margin(size[0], crop[0], rounding), _margin(size[1], crop[1], rounding), *crop
 
-    def start(extent: int, part: int) -> int:
-        if part > extent:
-            return -((part - extent) // 2)
-        return round((extent - part) / 2)
 
-    return start(size[0], crop[0]), start(size[1], crop[1]), *crop
+def _margin(extent: int, part: int, rounding: CropRounding | None) -> int:
+    """Return where a centred part begins; negative where it is larger than the extent.
+
+    torchvision rounds to even inside an image, and towards zero where it pads.
+    """
+    if rounding == "down":
+        return (extent - part) // 2
+    if part > extent:
+        return -((part - extent) // 2)
+    return (extent - part) // 2 if rounding == "towards_zero" else round((extent - part) / 2)
 
 
 def _central(fraction: float, rows: int, columns: int) -> tuple[int, int, int, int]:
@@ -163,9 +182,16 @@ def _central(fraction: float, rows: int, columns: int) -> tuple[int, int, int, i
     return top, left, rows - 2 * top, columns - 2 * left
 
 
-def _central_square(fraction: float, rows: int, columns: int) -> tuple[int, int, int, int]:
+def _central_square(
+    fraction: float, rows: int, columns: int, rounding: CropRounding | None
+) -> tuple[int, int, int, int]:
+    """Return the box of a central square; slim's, in float32, unless a rounding is stated."""
     import numpy as np
 
+    if rounding is not None:
+        extent = max(1, int(fraction * min(rows, columns)))
+        top, left = _margin(rows, extent, rounding), _margin(columns, extent, rounding)
+        return top, left, extent, extent
     side = np.float32(fraction) * np.float32(min(rows, columns))
     top, left = (int((np.float32(extent) - side) / np.float32(2)) for extent in (rows, columns))
     extent = max(1, math.floor(side))

@@ -47,6 +47,7 @@ def decoder(library: Library) -> Decoder[Any]:
     makers: dict[Library, Callable[[], Decoder[Any]]] = {
         "pillow": _pillow,
         "torchvision": _torchvision,
+        "torchvision_v2": _torchvision_v2,
         "tensorflow": _tensorflow,
         "opencv": _opencv,
     }
@@ -109,6 +110,12 @@ def _torchvision() -> Decoder[Any]:
     from zoodiff.preprocessing.with_torchvision import Torchvision
 
     return Torchvision()
+
+
+def _torchvision_v2() -> Decoder[Any]:
+    from zoodiff.preprocessing.with_torchvision import TorchvisionV2
+
+    return TorchvisionV2()
 
 
 def _tensorflow() -> Decoder[Any]:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Triple = tuple[float, float, float]
-Library = Literal["pillow", "torchvision", "tensorflow", "opencv"]
+Library = Literal["pillow", "torchvision", "torchvision_v2", "tensorflow", "opencv"]
 Policy = Literal["short_side", "squash", "central_fraction_then_squash", "central_square"]
+CropRounding = Literal["even", "down", "towards_zero"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "area", "box", "bilinear_tf1"]
 
 
@@ -28,9 +29,13 @@ class Preprocessing:
     """``short_side``: keeping the aspect ratio, then a central crop. ``central_square``: a square
     of ``crop_fraction`` of the short side, then resized."""
     crop_fraction: float | None = None
+    crop_rounding: CropRounding | None = None
+    """Rounding of the margin of a central crop, half the difference of two extents, which is
+    negative where the crop is larger than the image. None: ``even``, as torchvision does."""
     library: Library | None = None
     """The library that decodes and resizes; libraries give different pixels for the same steps.
-    ``torchvision`` resizes tensors; its transforms of Pillow images are ``pillow``."""
+    ``torchvision`` resizes tensors; its transforms of Pillow images are ``pillow``.
+    ``torchvision_v2`` resizes tensors of 8 bits by ``torchvision.transforms.v2``."""
     interpolation: Interpolation | None = None
     """``bilinear_tf1``: the operator of TensorFlow 1, which places pixels at their corners instead
     of their centres."""

@@ -34,8 +34,9 @@ class Torchvision:
         import_torchvision()
         from torchvision.transforms import InterpolationMode, functional
 
-        self._pillow, self._functional = Pillow(), functional
-        self._modes = {
+        self._pillow: Pillow = Pillow()
+        self._functional: Any = functional
+        self._modes: dict[str, Any] = {
             "nearest": InterpolationMode.NEAREST,
             "bilinear": InterpolationMode.BILINEAR,
             "bicubic": InterpolationMode.BICUBIC,
@@ -74,3 +75,21 @@ class Torchvision:
                 raise
         pixels: NDArray[Any] = image.permute(1, 2, 0).numpy()
         return pixels
+
+
+class TorchvisionV2(Torchvision):
+    """Resizes by ``torchvision.transforms.v2``, which computes in 8 bits where it can.
+
+    ``nearest`` takes the pixel under the centre, as Pillow does (``NEAREST_EXACT``).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms.v2 import functional
+
+        self._functional = functional
+        self._modes |= {
+            "nearest": InterpolationMode.NEAREST_EXACT,
+            "lanczos": InterpolationMode.LANCZOS,
+        }

@@ -11,12 +11,14 @@ from zoodiff.zoos.base import WorkerSpec
 _DISTRIBUTIONS: dict[Library, tuple[str, ...]] = {
     "pillow": ("pillow",),
     "torchvision": ("torch", "torchvision", "pillow"),
+    "torchvision_v2": ("torch", "torchvision", "pillow"),
     "tensorflow": ("tensorflow-cpu",),
     "opencv": ("opencv-python-headless",),
 }
 _EXTRAS: dict[Library, str | None] = {
     "pillow": None,
     "torchvision": "torch",
+    "torchvision_v2": "torch",
     "tensorflow": "keras",
     "opencv": "opencv",
 }
