@@ -143,15 +143,6 @@ class MakesEntries(Protocol):
         ...
 
 
-@runtime_checkable
-class OpensReferences(Protocol):
-    """A zoo with entries beyond those that ``models`` lists, such as any repository of a hub."""
-
-    def open(self, reference: ModelRef) -> Entry:
-        """Return the entry of a reference; raise a ZoodiffError if there is none."""
-        ...
-
-
 @dataclass(frozen=True)
 class Entry:
     """A model of a zoo with one set of weights."""
@@ -200,6 +191,19 @@ class Entry:
 
     def __str__(self) -> str:
         return str(self.ref)
+
+
+@runtime_checkable
+class OpenZoo(Protocol):
+    """A zoo with entries that its catalogue does not list, for example any repository of a hub."""
+
+    def unlisted(self, reference: ModelRef) -> Entry | None:
+        """Return the entry that a reference to this zoo names; None if the catalogue answers it.
+
+        Runs in the command's process and must not import the zoo's framework. Raises
+        ZoodiffErrors.
+        """
+        ...
 
 
 class Network(Protocol):

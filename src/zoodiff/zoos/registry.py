@@ -16,7 +16,7 @@ from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
 from zoodiff.errors import UnknownNameError, UnreadableFileError, ZoodiffError
 from zoodiff.zoos import checkpoints, company, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
-from zoodiff.zoos.base import MakesEntries, Model, OpensReferences, Weights, WorkerSpec, Zoo
+from zoodiff.zoos.base import MakesEntries, Model, OpenZoo, Weights, WorkerSpec, Zoo
 
 GROUP = "zoodiff.zoos"
 
@@ -145,11 +145,12 @@ def resolve(reference: ModelRef | str) -> Entry:
     if ref.zoo == "file":
         return files.resolve(str(ref))
     zoo = find_zoo(ref.zoo)
-    return zoo.open(ref) if isinstance(zoo, OpensReferences) else _listed(zoo, ref)
+    unlisted = zoo.unlisted(ref) if isinstance(zoo, OpenZoo) else None
+    return unlisted or _listed(zoo, ref)
 
 
 def _listed(zoo: Zoo, ref: ModelRef) -> Entry:
-    """Return the entry of a model that a zoo lists; raise as ``resolve`` does."""
+    """Return an entry of a zoo's catalogue, or one of its models with the weights of a file."""
     model = find_model(ref.zoo, ref.model)
     if ref.weights is None or ref.weights == RANDOM:
         return entry_of(zoo, model, model.default_weights if ref.weights is None else None)

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.bounded import files as bounded
-from zoodiff.bounded import json as bounded_json
 from zoodiff.data.labels import UNKNOWN
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Entry, Model, Weights, WorkerSpec
 from zoodiff.zoos.files import formats
-from zoodiff.zoos.hf_onnx import labels, processor
+from zoodiff.zoos.hf_onnx import labels
 from zoodiff.zoos.hf_onnx.layout import FIRST, variants
 from zoodiff.zoos.names.resolver import canonical_name
 from zoodiff.zoos.stored import folder
@@ -29,8 +28,7 @@ from zoodiff.zoos.stored.entry import StoredFile, StoredFileEntry
 from zoodiff.zoos.stored.hub import HubFile, Repository, is_commit, is_repository
 from zoodiff.zoos.stored.revisions import at_revision
 
-_LARGEST = 4 << 20
-"""Most bytes of a configuration."""
+_RECIPE = "preprocessor_config.json"
 _PATHS = (".", "/", "~")
 """How the path of a folder begins; anything else is a repository."""
 
@@ -61,7 +59,7 @@ class HfOnnxZoo:
         """Return no models: repositories are named, not listed."""
         return ()
 
-    def open(self, reference: ModelRef) -> Entry:
+    def unlisted(self, reference: ModelRef) -> Entry:
         """Return the entry of a repository or folder, of one variant.
 
         Raises UnknownNameError for a variant that is not there, MeasurementError if the hub cannot
@@ -104,7 +102,7 @@ def _of_folder(path: str) -> _Contents:
     names = [
         name for pattern in ("*.onnx", "onnx/*.onnx") for name in folder.matching(root, pattern)
     ]
-    configurations = [name for name in (labels.FILE, processor.FILE) if (root / name).is_file()]
+    configurations = [name for name in (labels.FILE, _RECIPE) if (root / name).is_file()]
     return _Contents(
         [*configurations, *names],
         lambda name: folder.FolderFile(root, name).path(),
@@ -149,17 +147,24 @@ def _parts(weights: str | None) -> tuple[str | None, str | None]:
 
 def _model(name: str, contents: _Contents, by_variant: Mapping[str, str]) -> tuple[Model, str]:
     """Return the model of a repository, and the SHA-256 of its configurations."""
+    from zoodiff.zoos.hf import image_processor  # pydantic, which a listing does not need
+
     digest = hashlib.sha256()
     config = _read(contents, labels.FILE, digest.update)
-    recipe = _read(contents, processor.FILE, digest.update)
+    recipe = _read(contents, _RECIPE, digest.update)
     space = UNKNOWN if config is None else labels.label_space(config)
     size = None if config is None else labels.image_size(config)
-    preprocessing = Preprocessing() if recipe is None else processor.specification(recipe, size)
+    preprocessing = Preprocessing()
+    if recipe is not None:
+        kind = None if config is None else config.get("model_type")
+        preprocessing = image_processor.specification(
+            recipe, model_type=kind if isinstance(kind, str) else None
+        )
     rows, columns = preprocessing.input_size or size or (224, 224)
     stem = Path(name).expanduser().resolve().name if name.startswith(_PATHS) else name
     stem = stem.rpartition("/")[2]
     plain = stem[: -len("-onnx")] if stem.lower().endswith("-onnx") else stem
-    missing = [file for file in (labels.FILE, processor.FILE) if file not in contents.files]
+    missing = [file for file in (labels.FILE, _RECIPE) if file not in contents.files]
     weights = tuple(
         Weights(f"{contents.prefix}{variant}", default=number == 0)
         for number, variant in enumerate(by_variant)
@@ -187,16 +192,14 @@ def _read(
     """
     if name not in contents.files:
         return None
+    from zoodiff.zoos.hf import image_processor
+
     path = contents.path(name)
     try:
-        content = bounded.read_bytes(path, _LARGEST, follow=False)
-        raw = bounded_json.parse(content)
+        content = bounded.read_bytes(path, image_processor.LARGEST, follow=False)
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror})") from None
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be read as JSON ({error})") from None
-    if not isinstance(raw, Mapping):
-        raise UsageError(f"{path} is no JSON object")
+    raw = image_processor.parse(content, str(path))
     update(content)
     return raw
 
