@@ -17,6 +17,8 @@ from zoodiff.zoos import registry
 from zoodiff.zoos.company import CompanyZoo, registered
 from zoodiff.zoos.stored.entry import StoredFileEntry
 
+pytestmark = pytest.mark.onnx
+
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

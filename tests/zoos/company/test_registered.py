@@ -12,6 +12,8 @@ from zoodiff.api.zoos import add_zoo, remove_zoo, zoo_problems
 from zoodiff.errors import UnknownNameError, UsageError
 from zoodiff.zoos import registry
 
+pytestmark = pytest.mark.onnx
+
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -95,15 +95,27 @@ class Repository:
             return known
         hub = import_hub()
         try:
-            source = hub.hf_hub_download(
-                self.name, name, revision=self.commit, etag_timeout=SECONDS
-            )
+            source = self._downloaded(hub, name)
             target = self.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             _copy(Path(source).resolve(), target)
         except Exception as error:  # the hub's client raises many kinds
             raise out_of_reach(f"{name} of {self.name}@{self.commit[:12]}", error) from None
         return target
+
+    def _downloaded(self, hub: Any, name: str) -> str:
+        """Return the path of a file in the hub's own cache."""
+        try:
+            return str(
+                hub.hf_hub_download(self.name, name, revision=self.commit, local_files_only=True)
+            )
+        except FileNotFoundError:
+            # Asked once, without the retries that the download spends half a minute on.
+            url = hub.hf_hub_url(self.name, name, revision=self.commit)
+            hub.get_hf_file_metadata(url, timeout=SECONDS)
+            return str(
+                hub.hf_hub_download(self.name, name, revision=self.commit, etag_timeout=SECONDS)
+            )
 
     def _cached_files(self) -> list[str]:
         """Return the files of the commit in the hub's own cache."""
