@@ -228,7 +228,7 @@ def fingerprints(
     compute = fingerprinting.structure if structure else fingerprinting.fingerprint
     resolved: dict[str, Entry] = {}
     by_entry: dict[str, str] = {}
-    for name in entries:
+    for name in (each for text in entries for each in all_weights(text)):
         try:
             resolved[name] = resolve(name)
         except MeasurementError as error:
@@ -276,9 +276,9 @@ def list_entries(
 ) -> dict[str, dict[str, list[str]]]:
     """Return the models of each zoo, by architecture and zoo.
 
-    ``pattern`` is a part of an architecture's or model's name, or a glob; ``zoos`` are the zoos to
-    list, None for all; ``shared`` leaves out architectures that only one zoo has. Raises
-    UnknownNameError for an unknown zoo, and for a pattern without a match.
+    ``pattern`` is a part of an architecture's or model's name, a glob, or a zoo's name; ``zoos``
+    are the zoos to list, None for all; ``shared`` leaves out architectures that only one zoo has.
+    Raises UnknownNameError for an unknown zoo, and for a pattern without a match.
     """
     from zoodiff.entry import did_you_mean, folded
     from zoodiff.zoos import registry
@@ -295,6 +295,8 @@ def list_entries(
                 by_zoo.setdefault(entry.zoo.name, []).append(entry.model.name)
         if by_zoo and (not shared or len(by_zoo) > 1):
             matching[architecture] = by_zoo
+    if pattern and not matching and zoos is None and pattern in registry.zoos():
+        return list_entries(zoos=[pattern], shared=shared)
     if pattern and not matching:
         raise UnknownNameError(
             f'no architecture or model matches "{pattern}"{did_you_mean(pattern, groups)}'

@@ -13,6 +13,7 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Entry
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.stored.entry import StoredFileEntry
 
 
 @runtime_checkable
@@ -37,7 +38,9 @@ def alone(entry: Entry, seed: int) -> str:
         "file-torch": _torch_file,
         "file-torchscript": _torchscript,
     }
-    make = pieces.get(entry.zoo.name)
+    make = pieces.get(
+        entry.file_format.name if isinstance(entry, StoredFileEntry) else entry.zoo.name
+    )
     if make is None:
         raise MeasurementError(f"{entry.ref} has no short way to be run without zoodiff")
     return make(entry, seed)
@@ -95,7 +98,7 @@ def run(x):
 
 
 def _path(entry: Entry) -> str:
-    return str(opened(entry.model.name)[0])
+    return str(opened(entry.worker_model)[0])
 
 
 def _onnx(entry: Entry, seed: int) -> str:

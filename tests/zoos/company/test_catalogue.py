@@ -14,6 +14,7 @@ from zoodiff.errors import MeasurementError, RefusedError, UnknownNameError, Unr
 from zoodiff.host.provenance import identity
 from zoodiff.tasks import entry_of, of_entry
 from zoodiff.zoos import registry
+from zoodiff.zoos.alone import alone
 from zoodiff.zoos.company import CompanyZoo, registered
 from zoodiff.zoos.stored.entry import StoredFileEntry
 
@@ -216,6 +217,11 @@ def test_a_bucket_is_fetched_once_per_version(
     with pytest.raises(MeasurementError, match="there is no file memory://acme/gone"):
         _ = registry.resolve("acme:gone").worker_model
     bucket.rm("/acme", recursive=True)
+
+
+def test_an_entry_can_be_run_without_zoodiff(file: Path) -> None:
+    code = alone(registry.resolve("acme:tiny@v1"), seed=0)
+    assert f"onnxruntime.InferenceSession('{file.parent}/models/tiny.onnx'" in code
 
 
 def test_two_zoos_of_one_name_are_told_apart(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

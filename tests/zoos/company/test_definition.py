@@ -85,3 +85,10 @@ def test_claims_of_an_entry_are_about_its_default_weights(tmp_path: Path) -> Non
     tags = read(written(tmp_path, text)).definition.entries[0].by_tag()
     assert [claim.top1 for claim in tags["v2"].claims] == [70.5]
     assert tags["v1"].claims == ()
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "adding-a-zoo.md"
+    example = page.read_text().partition("```toml\n# acme.toml\n")[2].partition("```")[0]
+    definition = read(written(tmp_path, example)).definition
+    assert [entry.name for entry in definition.entries] == ["resnet50", "detector", None]

@@ -100,5 +100,6 @@ def test_the_command_says_what_is_missing(file: Path) -> None:
     assert code == 0
     assert "mobile/narrow" in text
     assert text.count("there is no file gone.onnx") == 1
+    assert "mobile/narrow" in said(["list", "acme"])[0]
     text, code = said(["zoos", "remove", "acme"])
     assert (text, code) == (f"acme removed; its file {file} is kept\n", 0)

@@ -17,7 +17,7 @@ class ListOptions:
     """The options of ``zoodiff list``."""
 
     pattern: Annotated[
-        str, typer.Argument(help="Part of an architecture's or model's name, or a glob.")
+        str, typer.Argument(help="Part of an architecture's or model's name, a glob, or a zoo.")
     ] = ""
     zoo: Annotated[
         list[str] | None,
