@@ -56,9 +56,9 @@ class FileEntry(Entry):
     def at_extent(self, extent: int) -> FileEntry | None:
         """Return the entry with a size for images that the file leaves open.
 
-        None if the size was stated.
+        None if the size was stated, or is none of an image.
         """
-        if is_sized(self.model.name):
+        if is_sized(self.model.name) or not 1 <= extent <= _LARGEST:
             return None
         model = replace(self.model, name=sized(self.model.name, extent))
         model = replace(model, input_shape=(3, extent, extent))

@@ -21,7 +21,7 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Entry, Model, Weights, WorkerSpec
 from zoodiff.zoos.files import formats
 from zoodiff.zoos.hf_onnx import labels
-from zoodiff.zoos.hf_onnx.layout import FIRST, variants
+from zoodiff.zoos.hf_onnx.layout import variants
 from zoodiff.zoos.names.resolver import canonical_name
 from zoodiff.zoos.stored import folder
 from zoodiff.zoos.stored.entry import StoredFile, StoredFileEntry
@@ -210,4 +210,3 @@ def _extent(preprocessing: Preprocessing) -> int | None:
 
 
 ZOO = HfOnnxZoo()
-__all__ = ["FIRST", "ZOO", "HfOnnxZoo"]
