@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.company import TOML, write_zoo
+from support.text.commands import said
 from zoodiff.claims import catalogue as claims
 from zoodiff.claims.times import latency_claims
 from zoodiff.errors import MeasurementError, RefusedError, UnknownNameError, UnreadableFileError
@@ -222,6 +224,22 @@ def test_a_bucket_is_fetched_once_per_version(
 def test_an_entry_can_be_run_without_zoodiff(file: Path) -> None:
     code = alone(registry.resolve("acme:tiny@v1"), seed=0)
     assert f"onnxruntime.InferenceSession('{file.parent}/models/tiny.onnx'" in code
+
+
+def test_weights_that_cannot_be_compared_are_one_sentence_and_the_others_go_on(
+    file: Path,
+) -> None:
+    lost = '[entries.weights.v3]\nfile = "lost.onnx"\n\n[[entries]]\nname = "gone"'
+    file.write_text(TOML.replace('[[entries]]\nname = "gone"', lost))
+    text, code = said(["diff", "acme:tiny@v1", "acme:tiny@*", "--graph-only"])
+    assert code == 3
+    assert "acme:tiny@v1 and acme:tiny@v2\nnot decided: the same architecture" in text
+    assert text.count("acme:tiny@v3: there is no file lost.onnx") == 1
+    text, code = said(["diff", "acme:tiny@v1", "acme:tiny@*", "--graph-only", "--json"])
+    assert code == 3
+    compared, failed = json.loads(text[text.index("[\n") : text.rindex("]") + 1])
+    assert compared["answer"]["same_function"] is None
+    assert "lost.onnx" in failed["error"]
 
 
 def test_two_zoos_of_one_name_are_told_apart(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
