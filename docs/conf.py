@@ -8,7 +8,7 @@ _VERSION = Path(__file__).parents[1] / "src" / "zoodiff" / "_version.py"
 
 project = "zoodiff"
 author = "The zoodiff authors"
-copyright = author  # noqa: A001 - Sphinx reads this name
+copyright = author
 version = release = _VERSION.read_text(encoding="utf-8").split('"')[-2]
 
 extensions = ["myst_parser"]

@@ -18,6 +18,7 @@ REQUIRED = {
     "env create": ["none"],
     "env list": [],
     "env remove": ["none"],
+    "example": [],
     "fingerprint": ["no.onnx"],
     "latency": ["no.onnx"],
     "list": [],
