@@ -15,7 +15,7 @@ from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
 from zoodiff.zoos.stored.entry import StoredFileEntry
 
-Kind = Literal["architecture", "difference", "latency", "accuracy", "explanation"]
+Kind = Literal["architecture", "difference", "latency", "accuracy", "explanation", "names"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Task:
     one comparison, once they are described. A latency task times the entries of one architecture
     interleaved, because these are compared. An accuracy task evaluates up to ``TOGETHER`` entries
     in one pass over the images. An explanation task decomposes the accuracy differences among the
-    entries of one architecture. Records of difference, accuracy and explanation compute
+    entries of one architecture. A names task fingerprints the network of one entry for the table of
+    names. Records of difference, accuracy and explanation compute
     their own keys.
     """
 

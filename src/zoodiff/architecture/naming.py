@@ -42,6 +42,8 @@ class EntryUnderName:
     """Fingerprint (``zd2``) that only the same network has; None if it was not built."""
     letter: str | None = None
     """The group of equal structures under this name; None if it was not built."""
+    like_built: int = 1
+    """Number of published weights with its input size and number of classes; 1 for none."""
     odd: bool = False
     """Whether most comparable entries under this name have another structure."""
 

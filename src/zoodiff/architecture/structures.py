@@ -28,6 +28,10 @@ _CHUNK = 48
 """Entries that are described before their fingerprints are written: what a stop may lose."""
 
 
+TOO_ALIKE = "it has too many parts that are alike to be fingerprinted"
+"""Why an entry that is built has no fingerprint."""
+
+
 class Fingerprints(NamedTuple):
     """The two fingerprints of a network."""
 
@@ -56,7 +60,7 @@ def known(
         prints = stored.get(file)
         if prints is None:
             graph = graph_cache.load(key)
-            prints = None if graph is None else _fingerprints(graph)
+            prints = None if graph is None else fingerprints_of(graph)
             if prints is None:
                 continue
             computed[file] = prints
@@ -88,9 +92,9 @@ def build(
         failures.update(reasons)
         cached = known(chunk)
         for name, graph in graphs.items():
-            prints = cached.get(name) or _fingerprints(graph)
+            prints = cached.get(name) or fingerprints_of(graph)
             if prints is None:
-                failures[name] = "it has too many parts that are alike to be fingerprinted"
+                failures[name] = TOO_ALIKE
             else:
                 fingerprints[name] = prints
     return fingerprints, failures
@@ -103,7 +107,7 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
         yield ordered[first : first + _CHUNK]
 
 
-def _fingerprints(graph: Graph) -> Fingerprints | None:
+def fingerprints_of(graph: Graph) -> Fingerprints | None:
     """Return the fingerprints; None for a graph with too many symmetries to be searched."""
     clean = canonical(graph)
     bare = boundary.without(clean, boundary.parts_inside(clean))

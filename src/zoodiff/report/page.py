@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoodiff.report import entries, explanations, graphs, mismatches, numbers, rankings, summary
+from zoodiff.report import (
+    entries,
+    explanations,
+    graphs,
+    mismatches,
+    names,
+    numbers,
+    rankings,
+    summary,
+)
 from zoodiff.report.summary import Figure
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
@@ -73,6 +82,8 @@ class Page:
     graphs_compared: bool
     """Whether graphs were compared; not in runs of older versions."""
     code_meanings: tuple[graphs.CodeMeaning, ...]
+    names: names.NamesPart | None
+    """The table of names; None if the study has none."""
     entries: tuple[entries.EntryRow, ...]
     entries_note: tuple[str, ...]
     reasons: tuple[Reason, ...]
@@ -115,6 +126,7 @@ def page(result: StudyResult) -> Page:
         of_one_graph=mismatches.of_one_graph(result),
         graphs_compared=bool(result.graphs),
         code_meanings=graphs.meanings(t.answers for t in tables if t.answers is not None),
+        names=None if result.names is None else names.part(result.names),
         entries=rows,
         entries_note=_entries_note(rows),
         reasons=_reasons(result.failures),

@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from zoodiff import text
+from zoodiff._version import __version__
 from zoodiff.report import numbers
 from zoodiff.report.page import Page
 
@@ -79,6 +80,30 @@ def to_html(page: Page) -> str:
         .get_template("index.html.j2")
         .render(
             page=page,
+            style=Markup(style),
+            style_hash=_policy_hash(style),
+            script=Markup(script),
+            script_hash=_policy_hash(script),
+        )
+    )
+
+
+def to_page(title: str, template: str, *, kicker: str, command: str, **values: Any) -> str:
+    """Return a page of its own with the look of a report, of one template of this folder.
+
+    Its content security policy forbids every other script, style and resource.
+    """
+    style, script = _asset("style.css"), _asset("page.js")
+    body = _html().get_template(template).render(**values)
+    return (
+        _html()
+        .get_template("alone.html.j2")
+        .render(
+            title=title,
+            kicker=kicker,
+            command=command,
+            version=__version__,
+            body=Markup(body),
             style=Markup(style),
             style_hash=_policy_hash(style),
             script=Markup(script),

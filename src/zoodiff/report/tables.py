@@ -118,6 +118,8 @@ def to_json(result: StudyResult) -> str:
         "differences": plain["differences"],
         "graphs": plain["graphs"],
         "explanations": plain["explanations"],
+        "names": None if result.names is None else [row.to_dict() for row in result.names.rows],
+        "name_findings": plain["names"]["findings"] if result.names is not None else [],
         "controls": plain["controls"],
         "failures": plain["failures"],
         "not_run": plain["not_run"],

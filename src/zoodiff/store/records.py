@@ -254,8 +254,28 @@ class ExplanationValues(Strict):
     problems: list[str] = Field(default_factory=list)
 
 
+class NamesValues(Strict):
+    """The network of an entry, for the table of names."""
+
+    kind: Literal["names"] = "names"
+    network: str
+    """Structure fingerprint without the pre- and post-processing inside; the record's own
+    fingerprint is that of the exact network."""
+    parameters: int
+    macs: int
+    input_shape: list[int]
+    """``(channels, height, width)`` at which it was built."""
+    classes: int
+    seconds: float
+
+
 Values = Annotated[
-    ArchitectureValues | DifferenceValues | LatencyValues | AccuracyValues | ExplanationValues,
+    ArchitectureValues
+    | DifferenceValues
+    | LatencyValues
+    | AccuracyValues
+    | ExplanationValues
+    | NamesValues,
     Field(discriminator="kind"),
 ]
 
@@ -287,7 +307,7 @@ class Record(Strict):
 
     @property
     def kind(self) -> str:
-        """``architecture``, ``difference``, ``latency``, ``accuracy`` or ``explanation``."""
+        """The kind of measurement, for example ``architecture`` or ``latency``."""
         return self.values.kind
 
     @property
@@ -326,7 +346,7 @@ class Record(Strict):
 class Failure(Strict):
     """A requested measurement that failed, with the reason."""
 
-    kind: Literal["architecture", "difference", "latency", "accuracy", "explanation"]
+    kind: Literal["architecture", "difference", "latency", "accuracy", "explanation", "names"]
     entry: str
     architecture: str | None
     reason: str

@@ -24,10 +24,11 @@ from zoodiff.store.records import (
 from zoodiff.study import config as studies
 from zoodiff.study.config import Study
 from zoodiff.study.graph_answers import graph_answers
+from zoodiff.study.names import names_table
 from zoodiff.study.result import ComparedGraphs, Explained, StudyResult
 
-_OF_PAIRS = ("difference", "explanation")
-"""Kinds of records about a pair of entries."""
+_ELSEWHERE = ("difference", "explanation", "names")
+"""Kinds of records that a result has in fields of their own."""
 
 
 def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> StudyResult:
@@ -51,7 +52,8 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         if isinstance(record.values, ExplanationValues)
     ]
     compared = [record for record in records if record.kind == "difference"]
-    records = [record for record in records if record.kind not in _OF_PAIRS]
+    names = names_table(records, [*manifest.failures, *lost])
+    records = [record for record in records if record.kind not in _ELSEWHERE]
     comparisons = manifest.comparisons
     if comparisons is None:
         comparisons = by_architecture(records)
@@ -71,7 +73,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         top=study.top,
         claimed=claimed,
         comparisons=comparisons,
-        not_compared=_not_compared(records, comparisons, claimed),
+        not_compared=None if names else _not_compared(records, comparisons, claimed),
         measured_accuracy=list(accuracy.pairs),
         latency=pairs,
         controls=controls,
@@ -79,6 +81,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         differences=differences,
         graphs=graphs,
         explanations=explanations,
+        names=names,
         records=records,
         failures=[*manifest.failures, *lost],
         not_run=list(study.not_run),

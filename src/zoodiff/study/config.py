@@ -101,6 +101,20 @@ class AccuracyTable(Section):
         return self.data == digits.NAME
 
 
+class NamesSection(_Table):
+    """[names]: build the networks of names and tabulate which of them are the same."""
+
+    zoos: Zoos = Field(default=[], description="zoos to compare; all if empty")
+    names: list[str] = Field(
+        default=[], description="names in any spelling; those that two zoos have if empty"
+    )
+    all: bool = Field(default=False, description="whether names that one zoo has are included")
+    elsewhere: bool = Field(
+        default=False,
+        description="whether zoos that only the table of names knows count as sharing a name",
+    )
+
+
 class Study(_Table):
     """A study; ``parse`` checks ``claims`` with the claims catalogue."""
 
@@ -131,6 +145,7 @@ class Study(_Table):
     architecture: ArchitectureTable | None = None
     latency: LatencyTable | None = None
     accuracy: AccuracyTable | None = None
+    names: NamesSection | None = None
     group: list[Group] = Field(default=[], description="entries that are compared together")
 
 
@@ -238,6 +253,7 @@ def _keys(location: tuple[str, ...]) -> list[str]:
         ("architecture",): ArchitectureTable,
         ("latency",): LatencyTable,
         ("accuracy",): AccuracyTable,
+        ("names",): NamesSection,
         ("group",): Group,
     }
     model = tables.get(location)

@@ -12,13 +12,13 @@ from zoodiff.engines.pool import WorkerPool, usable, worker_name
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure
-from zoodiff.study import serialization
+from zoodiff.study import names, serialization
 from zoodiff.study.differences import compare_graphs, workers_needed
 from zoodiff.study.explanations import explain
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
-ROLES = {"architecture": "describe", "latency": "run"}
+ROLES = {"architecture": "describe", "names": "describe", "latency": "run"}
 """Role of the workers of a task that is a single job, by its kind."""
 
 
@@ -65,7 +65,8 @@ def work(
         reason = usable(entry.worker)
         if reason is not None:
             return serialization.of_product([], [failure(task.kind, entry, reason)])
-        record = architecture.measure(pool, entry, task.key(entry))
+        measure = names.measure if task.kind == "names" else architecture.measure
+        record = measure(pool, entry, task.key(entry))
         return serialization.of_product([(record, None)], (), pool.known_versions)
     except StoreError:
         raise

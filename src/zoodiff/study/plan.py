@@ -20,6 +20,7 @@ from zoodiff.latency.record_keys import fixed_budget, task_of
 from zoodiff.results import Comparison
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
+from zoodiff.study import names as name_table
 from zoodiff.study.config import (
     AccuracyTable,
     Entries,
@@ -67,6 +68,12 @@ def plan(loaded: LoadedStudy) -> Plan:
         tasks += [Task("architecture", (entry,), ()) for entry in chosen]
         several = [group.entries for group in groups if len(group.entries) > 1]
         tasks += [Task("difference", entries, ()) for entries in several]
+    if study.names is not None:
+        chosen = name_table.entries_of(loaded, study.names)
+        built = [entry for entry in chosen if study.download or not entry.model.needs_file]
+        declined = [_declined_download("names", entry) for entry in chosen if entry not in built]
+        left_out.update({("names", failure.entry): failure for failure in declined})
+        tasks += [Task("names", (entry,), ()) for entry in built]
     if study.accuracy is not None:
         groups = select("accuracy", study.accuracy)
         comparisons += [group.comparison("accuracy") for group in groups]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from zoodiff.architecture.names_table import NamesTable
 from zoodiff.results import ClaimedRanking, Comparison, Control, Discrepancy, Mismatch, Strict
 from zoodiff.store.records import (
     DifferenceValues,
@@ -94,6 +95,8 @@ class StudyResult(Strict):
     study_text: str
     study_sha256: str
     notes: list[str] = Field(default_factory=list)
+    names: NamesTable | None = None
+    """The table of names; None if the study has none."""
     comparisons: list[Comparison] = Field(default_factory=list)
     """Which entries are compared with each other, in each section."""
     not_compared: str | None = None

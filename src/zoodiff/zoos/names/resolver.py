@@ -7,10 +7,11 @@ several canonical names share names the one that is written like the form; other
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
-from zoodiff.entry import folded
+from zoodiff.entry import did_you_mean, folded
+from zoodiff.errors import UnknownNameError
 from zoodiff.zoos import registry
 from zoodiff.zoos.names import table
 from zoodiff.zoos.names.spelling import form
@@ -33,6 +34,23 @@ def canonical_name(spelling: str, zoo: str = "") -> str | None:
     if row is not None and row.counts:
         return None if row.kind == "other" else row.name
     return _of_catalogue(zoo, spelling) or by_rules(spelling, zoo, _known())
+
+
+def chosen_names(spellings: Sequence[str], by_name: Collection[str]) -> list[str]:
+    """Return the canonical names that spellings mean, each once; raise UnknownNameError.
+
+    ``by_name`` are the canonical names that there are.
+    """
+    chosen: dict[str, None] = {}
+    for spelling in spellings:
+        name = spelling if spelling in by_name else canonical_name(spelling)
+        if name is None:
+            hint = did_you_mean(spelling, by_name) or "; see zoodiff list"
+            raise UnknownNameError(f'no network is called "{spelling}"{hint}')
+        if name not in by_name:
+            raise UnknownNameError(f'"{spelling}" means {name}, which none of these zoos has')
+        chosen[name] = None
+    return list(chosen)
 
 
 def by_rules(spelling: str, zoo: str, known: Mapping[str, Collection[str]]) -> str | None:
