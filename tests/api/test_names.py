@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import zoodiff
+from zoodiff.api import NameRow, NamesReport
 from zoodiff.architecture import structures
 from zoodiff.architecture.structures import Fingerprints
 from zoodiff.claims import catalogue
-from zoodiff.errors import UnknownNameError
+from zoodiff.errors import UnknownNameError, UsageError
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
@@ -100,3 +103,65 @@ def test_json_and_csv_have_every_entry() -> None:
     lines = list(csv.DictReader(io.StringIO(report.to_csv())))
     assert [line["entry"] for line in lines] == entries
     assert {line["group"] for line in lines} == {"not built"}
+
+
+def test_a_name_shared_with_a_zoo_of_the_table_alone_counts_with_all_zoos() -> None:
+    here = {row.name for row in zoodiff.names().rows}
+    everywhere = zoodiff.names(all_zoos=True).rows
+    assert len(everywhere) >= 400
+    assert here < {row.name for row in everywhere}
+    assert all(len(row.zoos) + len(row.elsewhere) > 1 for row in everywhere)
+    assert not any(row.elsewhere for row in zoodiff.names(["resnet50"]).rows)
+
+
+def test_names_are_filtered_sorted_and_limited(
+    nothing_built: Callable[[dict[str, str]], None],
+) -> None:
+    nothing_built({"torchvision:resnet50": "zs1:1", "timm:resnet50": "zs1:1"})
+    nothing_built({"keras:ResNet50": "zs1:2", "torchvision:vgg16": "zs1:3"})
+    report = zoodiff.names(
+        ["vgg16", "resnet50", "densenet121"], zoos=["torchvision", "timm", "keras"]
+    )
+    assert [row.name for row in report.selected(only="several").rows] == ["resnet50"]
+    assert [row.name for row in report.selected(only="odd").rows] == ["resnet50"]
+    assert {row.name for row in report.selected(only="unbuilt").rows} == {"vgg16", "densenet121"}
+    untold = report.selected(finding="nam103")
+    assert {finding.name for finding in untold.findings} == {row.name for row in untold.rows}
+    by_name = report.selected(sort="name", limit=2)
+    assert [row.name for row in by_name.rows] == ["densenet121", "resnet50"]
+    spread = [
+        (row.top1_highest_percent or 0) - (row.top1_lowest_percent or 0)
+        for row in report.selected(sort="top1").rows
+    ]
+    assert spread == sorted(spread, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"only": "od"}, '--only "od" is not valid; did you mean odd'),
+        ({"sort": "size"}, '--sort "size" is not valid; there are name, networks'),
+        ({"finding": "NAM999"}, '--finding "NAM999" is not valid'),
+        ({"limit": 0}, "--limit 0 is not valid"),
+    ],
+)
+def test_an_unknown_choice_names_the_known_ones(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        zoodiff.names(["vgg16"]).selected(**choice)
+
+
+def test_the_page_loads_nothing_and_escapes_what_it_shows(
+    nothing_built: Callable[[dict[str, str]], None],
+) -> None:
+    nothing_built(
+        {"torchvision:resnet50": "zs1:1", "timm:resnet50": "zs1:1", "keras:ResNet50": "2"}
+    )
+    page = zoodiff.names(["resnet50"], zoos=["torchvision", "timm", "keras"]).to_html()
+    assert "default-src 'none'" in page
+    assert not re.search(r"""(src|href)=["'](?!#)""", page)
+    assert "<mark>B*</mark>" in page
+    hostile = NameRow("<script>x</script>", (), 0, 0, None, None)
+    shown = NamesReport(("<b>",), (hostile,), (), {}).to_html()
+    assert "<script>x" not in shown and "<b>" not in shown.partition("</style>")[2].partition(
+        "<main>"
+    )[0].replace("<body", "")

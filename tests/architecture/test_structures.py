@@ -54,7 +54,7 @@ def test_a_fingerprint_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None
     first, *_ = entries()
     fill(first, network(4))
     before = structures.known([first])
-    monkeypatch.setattr(structures, "_fingerprints", lambda graph: pytest.fail("computed again"))
+    monkeypatch.setattr(structures, "fingerprints_of", lambda graph: pytest.fail("computed again"))
     assert structures.known([first]) == before
 
 

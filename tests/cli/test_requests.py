@@ -19,7 +19,7 @@ from zoodiff.cli.app import app
 
 LIMITS = zoodiff.Limits(5.0, 2_000_000_000)
 ARE_LIMITED = "--worker-seconds 5 --worker-memory 2"
-PRINTED = {"csv", "json", "places", "wide"}
+PRINTED = {"csv", "html", "json", "places", "wide"}
 """Options that say how an answer is printed, which is the caller's own business in Python."""
 
 
@@ -228,11 +228,13 @@ CASES = (
         ignored=("done",),
     ),
     case(
-        f"names a b --zoos keras,timm --all --build --jobs 3 {ARE_LIMITED}",
+        "names a b --zoos keras,timm --all --all-zoos --build --jobs 3 --only odd --finding NAM101 "
+        f"--sort top1 --limit 3 {ARE_LIMITED}",
         "names",
         ["a", "b"],
         zoos=["keras", "timm"],
         all_names=True,
+        all_zoos=True,
         build=True,
         jobs=3,
         limits=LIMITS,
@@ -351,7 +353,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     ),
     "example": (api.write_example,),
     "fingerprint": (api.fingerprints, api.allow_code),
-    "names": (api.names,),
+    "names": (api.names, api.NamesReport.selected),
     "report": (api.read_run, api.write_report),
     "rules": (api.find_rule, api.all_rules),
     "zoos": (api.zoos_report,),

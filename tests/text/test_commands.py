@@ -127,7 +127,7 @@ def cases(world: World) -> dict[str, list[list[str]]]:
     return {
         "zoos": [[]],
         "list": [[first[2:]]],
-        "names": [[first], ["vgg16", "--csv", "names.csv"]],
+        "names": [[first], ["vgg16", "--csv", "names.csv", "--html", "n.html"]],
         "show": [[first, "--layers"], [world.odd], *([side] for side in sides), ["-" + first]],
         "claims": [
             [first],

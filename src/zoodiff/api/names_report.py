@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoodiff.architecture.names_table import NameRow
+from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
     from zoodiff.architecture.naming import NameFinding
@@ -14,6 +15,26 @@ if TYPE_CHECKING:
     from zoodiff.zoos.registry import Entry
 
 __all__ = ["NameRow", "NamesReport", "names"]
+
+
+CODES = ("NAM101", "NAM102", "NAM103", "NAM104")
+"""Codes of the findings about names."""
+ONLY: Mapping[str, Callable[[NameRow], bool]] = {
+    "several": lambda row: row.networks > 1,
+    "odd": lambda row: any(entry.odd for entry in row.entries),
+    "recipes": lambda row: row.recipes > 1,
+    "unbuilt": lambda row: row.not_built > 0,
+}
+"""Names to keep: several networks, an odd one out, several recipes, or something not built."""
+SORTS: Mapping[str, Callable[[NameRow], float]] = {
+    "name": lambda row: 0.0,
+    "networks": lambda row: -row.networks,
+    "recipes": lambda row: -row.recipes,
+    "top1": lambda row: (row.top1_lowest_percent or 0.0) - (row.top1_highest_percent or 0.0),
+    "zoos": lambda row: -len(row.zoos) - len(row.elsewhere),
+    "entries": lambda row: -sum(entry.weights for entry in row.entries),
+}
+"""What names are sorted by, the largest first; ``top1`` is the width of the range."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +55,50 @@ class NamesReport:
             "findings": [asdict(finding) for finding in self.findings],
             "failures": dict(self.failures),
         }
+
+    def selected(
+        self,
+        *,
+        only: str | None = None,
+        finding: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> NamesReport:
+        """Return the report with some of its names, sorted, and the findings about them.
+
+        ``only`` is one of ``ONLY``, ``sort`` one of ``SORTS``, ``finding`` the code of a finding.
+        Raises UsageError for any other value.
+        """
+        keeps = _choice(only, ONLY, "--only")
+        order = _choice(sort, SORTS, "--sort")
+        if limit is not None and limit < 1:
+            raise UsageError(f"--limit {limit} is not valid: it must be 1 or more")
+        rows = [row for row in self.rows if keeps is None or keeps(row)]
+        if finding is not None:
+            code = _choice(finding.upper(), {code: code for code in CODES}, "--finding")
+            about = {item.name for item in self.findings if item.code == code}
+            rows = [row for row in rows if row.name in about]
+        if order is not None:
+            rows.sort(key=lambda row: (order(row), row.name))
+        rows = rows if limit is None else rows[:limit]
+        shown = {row.name for row in rows}
+        findings = tuple(item for item in self.findings if item.name in shown)
+        return replace(self, rows=tuple(rows), findings=findings)
+
+    def to_html(self) -> str:
+        """Return a page of its own, which loads nothing, with a table to sort and filter."""
+        from zoodiff.architecture.names_table import NamesTable
+        from zoodiff.report import names as formatted
+        from zoodiff.report import render
+
+        part = formatted.part(NamesTable(self.zoos, self.rows, self.findings))
+        return render.to_page(
+            "What each zoo calls a network",
+            "names.html.j2",
+            kicker=f"zoodiff names · {', '.join(self.zoos)}",
+            command="zoodiff names --html",
+            part=part,
+        )
 
     def to_csv(self) -> str:
         """Return one line per entry, below a header, with values that no spreadsheet runs."""
@@ -99,5 +164,22 @@ def names(
     else:
         prints = structures.known(entries, done=done)
     searched = sorted({entry.zoo.name for group in by_name.values() for entry in group})
-    table = names_table.table_of({name: by_name[name] for name in chosen}, prints, zoos=searched)
+    table = names_table.table_of(
+        {name: by_name[name] for name in chosen}, prints, zoos=searched, elsewhere=all_zoos
+    )
     return NamesReport(table.zoos, table.rows, table.findings, failures)
+
+
+_Choice = TypeVar("_Choice")
+
+
+def _choice(value: str | None, choices: Mapping[str, _Choice], option: str) -> _Choice | None:
+    """Return what a value stands for; None for None. Raises UsageError for an unknown value."""
+    from zoodiff.entry import did_you_mean
+
+    if value is None:
+        return None
+    if value not in choices:
+        hint = did_you_mean(value, choices) or f"; there are {', '.join(choices)}"
+        raise UsageError(f'{option} "{value}" is not valid{hint}')
+    return choices[value]

@@ -86,25 +86,27 @@ def table_of(
     prints: Mapping[str, Fingerprints],
     *,
     zoos: Collection[str],
+    elsewhere: bool = False,
 ) -> NamesTable:
     """Return the table of these names, with the fingerprints of the networks that were built.
 
     ``by_name`` are the entries of each name, with default weights; ``prints`` are fingerprints by
-    entry. ``zoos`` are the zoos whose claims count.
+    entry. ``zoos`` are the zoos whose claims count. With ``elsewhere``, a row names the zoos that
+    only the hand-checked table knows.
     """
     members = {
         name: naming.lettered(_under_name(entry, prints) for entry in entries)
         for name, entries in by_name.items()
     }
     accuracies = _claimed(zoos)
-    elsewhere = names_elsewhere()
+    also = names_elsewhere() if elsewhere else {}
     rows = tuple(
         _row(
             name,
             members[name],
             entries,
             accuracies=accuracies.get(name, ()),
-            elsewhere=elsewhere.get(name, ()),
+            elsewhere=also.get(name, ()),
         )
         for name, entries in by_name.items()
     )
@@ -192,7 +194,9 @@ def _row(
         recipes_unpublished=len(published) - len(stated),
         top1_lowest_percent=min(accuracies, default=None),
         top1_highest_percent=max(accuracies, default=None),
-        interpolations=tuple(sorted((str(kind), count) for kind, count in interpolations.items())),
+        interpolations=tuple(
+            sorted((kind or "unsaid", count) for kind, count in interpolations.items())
+        ),
         elsewhere=elsewhere,
     )
 

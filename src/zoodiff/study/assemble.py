@@ -52,7 +52,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         if isinstance(record.values, ExplanationValues)
     ]
     compared = [record for record in records if record.kind == "difference"]
-    names = names_table(records, [*manifest.failures, *lost])
+    names = names_table(records, [*manifest.failures, *lost], study.names)
     records = [record for record in records if record.kind not in _ELSEWHERE]
     comparisons = manifest.comparisons
     if comparisons is None:

@@ -78,7 +78,9 @@ def measure(pool: WorkerPool, entry: Entry, key: str) -> Record:
     )
 
 
-def names_table(records: Sequence[Record], failures: Sequence[Failure]) -> NamesTable | None:
+def names_table(
+    records: Sequence[Record], failures: Sequence[Failure], section: NamesSection | None
+) -> NamesTable | None:
     """Return the table of a study's names; None if no record is of a name.
 
     What is published is taken from the catalogues of this machine. Entries that were not built are
@@ -100,4 +102,5 @@ def names_table(records: Sequence[Record], failures: Sequence[Failure]) -> Names
             continue
         by_name.setdefault(entry.model.architecture, []).append(entry)
     zoos = {entry.zoo.name for entries in by_name.values() for entry in entries}
-    return table_of(dict(sorted(by_name.items())), prints, zoos=zoos)
+    elsewhere = section is not None and section.elsewhere
+    return table_of(dict(sorted(by_name.items())), prints, zoos=zoos, elsewhere=elsewhere)

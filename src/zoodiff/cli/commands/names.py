@@ -39,6 +39,28 @@ class NamesOptions:
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, help="Workers that build at the same time.")
     ] = 2
+    all_zoos: Annotated[
+        bool,
+        typer.Option(
+            "--all-zoos", help="A name also counts that only the table of names knows elsewhere."
+        ),
+    ] = False
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="Only these names: several (networks), odd, recipes, unbuilt."),
+    ] = None
+    finding: Annotated[
+        str | None, typer.Option("--finding", metavar="CODE", help="Only names with this finding.")
+    ] = None
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", help="Sort by name, networks, recipes, top1, zoos or entries."),
+    ] = None
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most names.")] = None
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with a table to sort, filter."),
+    ] = None
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write all entries into FILE.")
     ] = None
@@ -64,11 +86,17 @@ def names(options: NamesOptions) -> None:
             options.names or [],
             zoos=[zoo.strip() for zoo in options.zoos.split(",")] if options.zoos else None,
             all_names=options.all_names,
+            all_zoos=options.all_zoos,
             build=options.build,
             jobs=options.jobs,
             limits=limits_of(options.worker_seconds, options.worker_memory),
             done=done,
         )
+    report = report.selected(
+        only=options.only, finding=options.finding, sort=options.sort, limit=options.limit
+    )
+    if options.html is not None:
+        options.html.write_text(report.to_html(), encoding="utf-8", errors="replace")
     if options.csv is not None:
         options.csv.write_text(report.to_csv(), encoding="utf-8")
     if options.json:

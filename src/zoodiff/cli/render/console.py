@@ -174,6 +174,31 @@ def print_table(
     streams.write_coloured(printed.getvalue())
 
 
+def print_columns(lines: Sequence[Sequence[str]], *, gap: int = 2) -> None:
+    """Print lines of cells in aligned columns, the first line as a header with a rule below it.
+
+    A line of one cell spans all columns.
+    """
+    whole = [[visible(cell) for cell in line] for line in lines]
+    grid = [line for line in whole if len(line) > 1]
+    widths = [max(map(width_of, column)) for column in zip(*grid, strict=True)]
+    for number, line in enumerate(whole):
+        cells = line
+        if len(line) > 1:
+            pairs = zip(line, widths, strict=True)
+            cells = [cell + " " * (width - width_of(cell)) for cell, width in pairs]
+        sys.stdout.write((" " * gap).join(cells).rstrip() + "\n")
+        if number == 0:
+            sys.stdout.write("─" * (sum(widths) + gap * (len(widths) - 1)) + "\n")
+
+
+def width_of(text: str) -> int:
+    """Return the columns that a text takes on a terminal, as it is printed."""
+    from rich.cells import cell_len
+
+    return cell_len(visible(text))
+
+
 def as_text(text: str, style: str = "") -> Text:
     """Return one escaped line for a table, a progress bar or a status of ``rich``."""
     from rich.text import Text

@@ -1,54 +1,96 @@
-"""The table of names: 80 columns wide, and the findings below it."""
+"""The table of names: a column per zoo where they fit, and the findings below it."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from zoodiff.cli.render.console import print_line, print_table
+from zoodiff.cli.render.console import print_columns, print_line, width_of
 
 if TYPE_CHECKING:
-    from zoodiff.api.names_report import NameRow, NamesReport
+    from zoodiff.api.names_report import NamesReport
+    from zoodiff.api.names_values import NameRow
 
-_NAME, _ENTRIES = 20, 22
-"""Widths of the columns that are wrapped."""
+_NAME = 20
+"""Width at which names are wrapped where zoos are listed."""
+_LEAST = 20
+"""Narrowest list of zoos."""
+_GAP = 2
+_Recipes = Literal["in full", "briefly", "below"]
 
 
 def print_names(report: NamesReport, *, every_finding: bool) -> None:
-    """Print the table and its findings; their numbers alone unless ``every_finding`` is set."""
-    print_table(
-        [
-            "name",
-            "networks",
-            "entries by network",
-            ("recipes", "right"),
-            ("top-1 %", "right"),
-        ],
-        [line for row in report.rows for line in _lines(row)],
-    )
-    for text in _summary(report):
-        print_line(text)
-    if every_finding:
-        for finding in report.findings:
-            print_line(finding.line)
-    elif report.findings:
-        counts = Counter(finding.code for finding in report.findings)
-        listed = ", ".join(f"{count} {code}" for code, count in sorted(counts.items()))
-        print_line(f"Findings: {listed}.")
-        print_line("zoodiff names NAME prints those of a name, zoodiff rules CODE explains one.")
+    """Print the table and its findings; their numbers alone unless ``every_finding`` is set.
+
+    The table is as wide as the terminal, or as ``COLUMNS`` says. Recipes and claims stand in a
+    line below each name where columns would not fit, and zoos in a list where theirs would not.
+    """
+    width = max(40, shutil.get_terminal_size().columns)
+    for recipes in ("in full", "briefly", "below"):
+        lines = _grid(report.rows, recipes)
+        if _width(lines) <= width:
+            break
+    else:
+        lines = _lists(report.rows, width)
+    print_columns(lines, gap=_GAP)
+    for text in [*_summary(report), *([] if every_finding else _counted(report))]:
+        for line in textwrap.wrap(text, width):
+            print_line(line)
+    for finding in report.findings if every_finding else ():
+        print_line(finding.line)
 
 
-def _lines(row: NameRow) -> list[list[str]]:
-    """Return the lines of one name; long cells go on in the next line."""
-    names = _wrapped(row.name.replace("_", "_\0"), _NAME)
-    entries = [line for group in _groups(row) for line in _wrapped(group, _ENTRIES)]
-    first = [_networks(row), str(row.recipes or "-"), _range(row)]
-    lines = []
-    for number, (name, entry) in enumerate(zip_longest(names, entries, fillvalue="")):
-        networks, recipes, top1 = first if number == 0 else ("", "", "")
-        lines.append([name, networks, entry, recipes, top1])
+def _counted(report: NamesReport) -> list[str]:
+    """Return the numbers of findings by code; nothing without findings."""
+    counts = Counter(finding.code for finding in report.findings)
+    if not counts:
+        return []
+    listed = ", ".join(f"{count} {code}" for code, count in sorted(counts.items()))
+    return [
+        f"Findings: {listed}.",
+        "zoodiff names NAME prints those of a name, zoodiff rules CODE explains one.",
+    ]
+
+
+def _grid(rows: Sequence[NameRow], recipes: _Recipes) -> list[list[str]]:
+    """Return header and lines with a column per zoo; a line of one cell spans all columns."""
+    from zoodiff.api.names_values import groups_words, networks_words, recipes_words
+
+    zoos = sorted({zoo for row in rows for zoo in row.zoos})
+    elsewhere = any(row.elsewhere for row in rows)
+    beside = ["recipes", "top-1 %"] if recipes != "below" else []
+    lines = [["name", "networks", *zoos, *(["elsewhere"] if elsewhere else []), *beside]]
+    for row in rows:
+        cells = [
+            ", ".join(groups_words([entry for entry in row.entries if entry.zoo == zoo]))
+            for zoo in zoos
+        ]
+        also = [str(len(row.elsewhere) or "")] if elsewhere else []
+        line = [row.name, networks_words(row), *cells, *also]
+        if recipes != "below":
+            lines.append([*line, recipes_words(row, briefly=recipes == "briefly"), _range(row)])
+        else:
+            lines += [line, *([f"  {details}"] for details in [_details(row)] if details)]
+    return lines
+
+
+def _lists(rows: Sequence[NameRow], width: int) -> list[list[str]]:
+    """Return header and lines with one column for the zoos of each network."""
+    from zoodiff.api.names_values import networks_words
+
+    columns = max([len("networks"), *(len(networks_words(row)) for row in rows)])
+    room = max(_LEAST, width - _NAME - columns - 2 * _GAP)
+    lines = [["name", "networks", "zoos by network"]]
+    for row in rows:
+        names = list(_wrapped(row.name, _NAME))
+        zoos = [line for group in _groups(row) for line in textwrap.wrap(group, room)]
+        for number, (name, listed) in enumerate(zip_longest(names, zoos, fillvalue="")):
+            lines.append([name, networks_words(row) if number == 0 else "", listed])
+        lines += [[f"  {line}"] for line in textwrap.wrap(_details(row), width - 2)]
     return lines
 
 
@@ -57,12 +99,12 @@ def _groups(row: NameRow) -> list[str]:
     letters: dict[str, Counter[str]] = {}
     odd: set[tuple[str, str]] = set()
     for entry in row.entries:
-        letter = entry.letter or "not built:"
-        letters.setdefault(letter, Counter())[entry.zoo] += 1
+        letter = entry.letter or "?"
+        letters.setdefault(letter, Counter())[entry.zoo] += entry.like_built if entry.built else 1
         if entry.odd:
             odd.add((letter, entry.zoo))
     texts = []
-    for letter in sorted(letters, key=lambda text: (text == "not built:", len(text), text)):
+    for letter in sorted(letters, key=lambda text: (text == "?", len(text), text)):
         zoos = [
             zoo + ("*" if (letter, zoo) in odd else "") + (f" ({count})" if count > 1 else "")
             for zoo, count in letters[letter].items()
@@ -71,43 +113,63 @@ def _groups(row: NameRow) -> list[str]:
     return texts
 
 
-def _networks(row: NameRow) -> str:
-    built = len(row.entries) - row.not_built
-    return f"{row.networks} in {built}" if built else "-"
+def _details(row: NameRow) -> str:
+    """Return recipes and claims as a line below a name; empty without either."""
+    from zoodiff.api.names_values import recipes_words
+
+    recipes = f"recipes: {recipes_words(row)}" if row.recipes else ""
+    claims = f"top-1 {_range(row)} %" if row.top1_lowest_percent is not None else ""
+    return "; ".join(filter(None, (recipes, claims)))
 
 
 def _range(row: NameRow) -> str:
-    low, high = row.top1_lowest_percent, row.top1_highest_percent
-    if low is None or high is None:
-        return "-"
-    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}-{high:.1f}"
+    from zoodiff.api.names_values import range_words
+
+    return range_words(row.top1_lowest_percent, row.top1_highest_percent)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return lines of at most ``width`` columns; a zero character is a place to break."""
-    if "\0" not in text:
-        return textwrap.wrap(text, width, subsequent_indent="  ") or [""]
-    lines = [""]
-    for part in text.split("\0"):
-        if lines[-1] and len(lines[-1]) + len(part) > width:
-            lines.append("  ")
-        lines[-1] += part
-    return lines
+def _wrapped(name: str, width: int) -> Iterator[str]:
+    """Yield lines of at most ``width`` columns, broken behind underscores where there are any."""
+    line = ""
+    for part in name.replace("_", "_\0").split("\0"):
+        if line.strip() and len(line) + len(part) > width:
+            yield line
+            line = "  "
+        line += part
+        while len(line) > width:
+            yield line[:width]
+            line = f"  {line[width:]}"
+    yield line
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Return the width of a table of these lines."""
+    whole = [line for line in lines if len(line) > 1]
+    columns = [max(map(width_of, column)) for column in zip(*whole, strict=True)]
+    alone = max((width_of(line[0]) for line in lines if len(line) == 1), default=0)
+    return max(alone, sum(columns) + _GAP * (len(columns) - 1))
 
 
 def _summary(report: NamesReport) -> list[str]:
     entries = [entry for row in report.rows for entry in row.entries]
     missing = sum(not entry.built for entry in entries)
+    names = "1 name" if len(report.rows) == 1 else f"{len(report.rows):,} names"
+    models = "1 model" if len(entries) == 1 else f"{len(entries):,} models"
+    zoos = "1 zoo" if len(report.zoos) == 1 else f"{len(report.zoos)} zoos"
     lines = [
-        f"{len(report.rows)} names, {len(entries)} entries of {len(report.zoos)} zoos. The same "
-        "letter is the same network, up to",
-        "biases, batch norms, and pre- and post-processing inside; input size and number",
-        "of classes are part of it.",
+        f"{names}, {models} of {zoos}. The same letter is the same network, up to biases, batch "
+        "norms, and pre- and post-processing inside; input size and number of classes are part "
+        "of it. (28) are 28 published weights."
     ]
     if any(entry.odd for entry in entries):
         lines.append("* the odd one out: most entries with its input and classes are another one.")
     if missing:
-        what = "entry is" if missing == 1 else "entries are"
+        what = "1 model is" if missing == 1 else f"{missing:,} models are"
         them = "it" if missing == 1 else "them"
-        lines.append(f"{missing} {what} not built: --build builds {them} without weights.")
+        lines.append(f"? {what} not built: --build builds {them} without weights.")
+    if any(row.elsewhere for row in report.rows):
+        lines.append(
+            "elsewhere: zoos that have the name by the hand-checked table; zoodiff builds none "
+            "of them."
+        )
     return lines
