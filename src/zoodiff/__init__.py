@@ -54,11 +54,14 @@ if TYPE_CHECKING:
     from zoodiff.api import diff_weights as diff_weights
     from zoodiff.api import entry_facts as entry_facts
     from zoodiff.api import environments as environments
+    from zoodiff.api import export_index as export_index
     from zoodiff.api import export_results as export_results
     from zoodiff.api import find_rule as find_rule
     from zoodiff.api import fingerprints as fingerprints
     from zoodiff.api import group_by_fingerprint as group_by_fingerprint
+    from zoodiff.api import import_index as import_index
     from zoodiff.api import import_results as import_results
+    from zoodiff.api import index_summary as index_summary
     from zoodiff.api import latency as latency
     from zoodiff.api import list_entries as list_entries
     from zoodiff.api import names as names
@@ -149,12 +152,15 @@ _PUBLIC = {
     "diff_weights": "zoodiff.api",
     "entry_facts": "zoodiff.api",
     "environments": "zoodiff.api",
+    "export_index": "zoodiff.api",
     "export_results": "zoodiff.api",
     "find_rule": "zoodiff.api",
     "find_zoo": "zoodiff.zoos.registry",
     "fingerprints": "zoodiff.api",
     "group_by_fingerprint": "zoodiff.api",
+    "import_index": "zoodiff.api",
     "import_results": "zoodiff.api",
+    "index_summary": "zoodiff.api",
     "latency": "zoodiff.api",
     "list_entries": "zoodiff.api",
     "load_study": "zoodiff.study.config",

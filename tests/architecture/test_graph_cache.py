@@ -97,5 +97,6 @@ def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     with WorkerPool(None) as engine:
         graph = describe.graph_of(engine, entry())
     monkeypatch.setattr(graph_cache, "_ALL", 1)
+    monkeypatch.setattr(graph_cache, "_PRUNED_AFTER", 1)
     graph_cache.save("another", graph)
     assert len(list(graph_cache.folder().iterdir())) == 0

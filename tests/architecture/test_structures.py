@@ -45,6 +45,8 @@ def test_only_entries_with_a_cached_graph_are_known() -> None:
         str(first.ref): (
             fingerprint.structure(network(4)),
             fingerprint.fingerprint(network(4)),
+            4 * 3 * 9,
+            4 * 3 * 9 * 8 * 8,
         )
     }
     assert str(second.ref) not in structures.known(entries())

@@ -258,6 +258,13 @@ CASES = (
     case("env list", "zoos.environments"),
     case("env create tfmg --again", "zoos.create_environment", "tfmg", again=True),
     case("env remove tfmg", "zoos.remove_environment", "tfmg"),
+    case(
+        "index export f.idx --zoo timm --zoo keras",
+        "index.export_index",
+        Path("f.idx"),
+        zoos=["timm", "keras"],
+    ),
+    case("index import f.idx --check-all", "index.import_index", Path("f.idx"), check_all=True),
     case("store verify --results r", "storage.verify_results", "r"),
     case(
         "store gc --results r --older-than 3h --unnamed --dry-run",
@@ -335,6 +342,7 @@ SPELT: dict[str, dict[str, str]] = {
     "report": {"run": "name", "output": "folder"},
     "run": {"report": "folder", "resume": "fresh"},
     "store export": {"run": "runs"},
+    "index export": {"zoo": "zoos"},
 }
 """Options whose field has another name."""
 EVERYWHERE = {"worker_seconds": "limits", "worker_memory": "limits", "allow_code": "file"}
@@ -362,6 +370,8 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "env list": (api.environments,),
     "env create": (api.create_environment,),
     "env remove": (api.remove_environment,),
+    "index export": (api.export_index,),
+    "index import": (api.import_index,),
     "store verify": (api.verify_results,),
     "store gc": (api.collect_waste,),
     "store export": (api.export_results,),

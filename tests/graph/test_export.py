@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,15 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
         save(canonical(network(NETWORKS[0])), tmp_path / "x.pdf")
     with pytest.raises(UsageError, match="cannot be written"):
         save(canonical(network(NETWORKS[0])), tmp_path / "missing" / "x.json")
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda p: p.name.split(".")[0])
+def test_plain_values_are_those_of_asdict(path: Path) -> None:
+    graph = canonical(network(path))
+    plain = graph.to_dict()
+    assert plain == asdict(graph)
+    assert list(plain) == list(asdict(graph))
+    assert [list(node) for node in plain["nodes"]] == [list(n) for n in asdict(graph)["nodes"]]
+    for node in plain["nodes"]:
+        node["attributes"].clear()
+    assert graph.to_dict() == asdict(graph), "a copy, attributes included"

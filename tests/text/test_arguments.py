@@ -27,6 +27,8 @@ REQUIRED = {
     "rules": [],
     "run": ["no.toml"],
     "show": ["no.onnx"],
+    "index export": ["none.idx"],
+    "index import": ["none.idx"],
     "store export": ["none.tar"],
     "store gc": [],
     "store import": ["none.tar"],

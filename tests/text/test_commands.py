@@ -163,6 +163,8 @@ def cases(world: World) -> dict[str, list[list[str]]]:
         "env create": [[first]],
         "env list": [[]],
         "env remove": [[first]],
+        "index export": [["out.idx"], ["out.idx", "--zoo", first]],
+        "index import": [["bundle.tar"], [first]],
         "store verify": [["--results", "broken"], ["--results", "kept"]],
         "store gc": [["--results", "broken", "--older-than", "1s", "--unnamed"]],
         "store export": [["out.tar", "--results", "kept"], ["out.tar", "--run", first]],

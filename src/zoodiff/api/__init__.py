@@ -2,8 +2,8 @@
 
 One module per subject: ``entries``, ``claimed``, ``names_report``,
 ``studies``, ``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``,
-``rules``, ``limits``. The modules ``*_values`` export the types of their results. A name is loaded
-at its first use, so that every command starts fast.
+``rules``, ``limits``, ``index``. The modules ``*_values`` export the types of their results. A name
+is loaded at its first use, so that every command starts fast.
 
 ``limits`` set a worker's time per request and its memory, as ``--worker-seconds`` and
 ``--worker-memory`` do for the commands.
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from zoodiff.api.entries import list_entries as list_entries
     from zoodiff.api.entries import survey as survey
     from zoodiff.api.example_files import write_example as write_example
+    from zoodiff.api.index import export_index as export_index
+    from zoodiff.api.index import import_index as import_index
+    from zoodiff.api.index import index_summary as index_summary
     from zoodiff.api.latency_report import LatencyReport as LatencyReport
     from zoodiff.api.latency_report import LatencyRequest as LatencyRequest
     from zoodiff.api.latency_report import latency as latency
@@ -129,6 +132,11 @@ _MODULES = {
         "survey",
     ),
     "example_files": ("write_example",),
+    "index": (
+        "export_index",
+        "import_index",
+        "index_summary",
+    ),
     "latency_report": (
         "LatencyReport",
         "LatencyRequest",

@@ -11,12 +11,14 @@ import contextlib
 import gzip
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import secrets
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from zoodiff._version import __version__
 from zoodiff.graph import validate
@@ -25,10 +27,12 @@ from zoodiff.workers import environments, paths
 from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.registry import Entry
 
-_LARGEST = 64 * 2**20
+LARGEST = 64 * 2**20
 """The largest size of one graph in bytes, uncompressed."""
-_ALL = 256 * 2**20
+_ALL = 1024 * 2**20
 """The largest size of the whole cache in bytes; least recently used graphs are removed first."""
+_PRUNED_AFTER = 32
+"""Graphs that a process writes between two looks at the size of the cache."""
 
 
 def key_of(entry: Entry) -> str | None:
@@ -81,11 +85,10 @@ def load(key: str) -> Graph | None:
     """Return a cached graph; None where there is none or it cannot be read."""
     path = _path(key)
     try:
-        with gzip.open(path) as file:
-            raw = json.loads(file.read(_LARGEST))
-        if raw["key"] != key:
+        known, raw = decoded(path)
+        if known != key:
             return None
-        graph = Graph.from_dict(raw["graph"])
+        graph = Graph.from_dict(raw)
         validate.check(graph)
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -98,17 +101,55 @@ def save(key: str, graph: Graph) -> None:
     """Write a graph to the cache, atomically."""
     path = _path(key)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    data = json.dumps({"key": key, "graph": graph.to_dict()}, separators=(",", ":")).encode()
-    if len(data) > _LARGEST:
+    data = encoded(key, graph.to_dict())
+    if data is None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(gzip.compress(data, compresslevel=3, mtime=0))
+        partial.write_bytes(data)
         partial.replace(path)
-        _prune(path.parent)
+        if next(_SAVED) % _PRUNED_AFTER == 0:
+            _prune(path.parent)
     except OSError:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def encoded(key: str, graph: dict[str, Any]) -> bytes | None:
+    """Return the file of a graph, given as plain values; None if it is too large."""
+    data = json.dumps({"key": key, "graph": graph}, separators=(",", ":")).encode()
+    return gzip.compress(data, compresslevel=3, mtime=0) if len(data) <= LARGEST else None
+
+
+def decoded(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return key and graph of a file of the cache.
+
+    Raises OSError, EOFError, ValueError, LookupError or TypeError if it is damaged.
+    """
+    with gzip.open(path) as file:
+        raw = json.loads(file.read(LARGEST))
+    return str(raw["key"]), raw["graph"]
+
+
+def key_in(path: Path) -> str:
+    """Return the key in a file of the cache without reading all of the graph.
+
+    Raises OSError, EOFError or ValueError if it is damaged.
+    """
+    with gzip.open(path) as file:
+        head = file.read(_KEY).decode(errors="replace")
+    if not head.startswith(_BEFORE_KEY):
+        raise ValueError("it does not start with a key")
+    key, _ = json.JSONDecoder().raw_decode(head, len(_BEFORE_KEY))
+    if not isinstance(key, str):
+        raise ValueError("its key is no text")
+    return key
+
+
+_BEFORE_KEY = '{"key":'
+_KEY = 8192
+"""Bytes at the start of a file that hold its key."""
+_SAVED = itertools.count()
 
 
 def folder() -> Path:
@@ -136,15 +177,29 @@ def _versions(entry: Entry) -> dict[str, str] | None:
         return None
 
 
+_DESCRIBES = ("bounded", "frontends", "graph", "workers", "zoos")
+"""Folders with the code that a graph and its fingerprints follow from."""
+_NAMES = "zoos/names/"
+"""What is left out of them: names do not change a graph."""
+
+
 @cache
 def _code() -> str:
-    """Return a hash of zoodiff's own files by name, size and modification time."""
-    stamps = []
-    for path in Path(__file__).parents[1].rglob("*"):
-        if path.suffix in {".py", ".json", ".toml"}:
-            facts = path.stat()
-            stamps.append((str(path), facts.st_size, facts.st_mtime_ns))
-    return hashlib.sha256(repr(sorted(stamps)).encode()).hexdigest()
+    """Return a hash of the files that graphs follow from, by name and content.
+
+    It is the same on every machine with the same zoodiff.
+    """
+    root = Path(__file__).parents[1]
+    paths = [
+        *root.glob("*.py"),
+        *(path for part in _DESCRIBES for path in (root / part).rglob("*")),
+    ]
+    digest = hashlib.sha256()
+    for name, path in sorted((path.relative_to(root).as_posix(), path) for path in paths):
+        if path.suffix in {".py", ".json", ".toml", ".csv"} and not name.startswith(_NAMES):
+            content = path.read_bytes()
+            digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def _prune(directory: Path) -> None:

@@ -19,6 +19,7 @@ from zoodiff.architecture.survey import describe_all
 from zoodiff.errors import MeasurementError
 from zoodiff.graph import boundary, fingerprint
 from zoodiff.graph.canonical import canonical
+from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
 from zoodiff.workers.limits import Limits
 from zoodiff.zoos.registry import Entry
@@ -40,6 +41,9 @@ class Fingerprints(NamedTuple):
     its exports; batch norms and biases are left out."""
     exact: str
     """Equal exactly for the same network."""
+    parameters: int | None = None
+    macs: int | None = None
+    """Number of parameters and of MACs per image; None if an older version wrote them."""
 
 
 def known(
@@ -49,7 +53,7 @@ def known(
 
     No network is built. ``done`` is called with each entry whose fingerprint is computed.
     """
-    stored = _read()
+    known_prints = stored()
     there = _files()
     result: dict[str, Fingerprints] = {}
     computed: dict[str, Fingerprints] = {}
@@ -57,7 +61,7 @@ def known(
         file = graph_cache.file_name(key) if key is not None else ""
         if key is None or file not in there:
             continue
-        prints = stored.get(file)
+        prints = known_prints.get(file)
         if prints is None:
             graph = graph_cache.load(key)
             prints = None if graph is None else fingerprints_of(graph)
@@ -68,7 +72,7 @@ def known(
                 done(entry, None)
         result[str(entry.ref)] = prints
     if computed:
-        _write({**stored, **computed})
+        _write({**known_prints, **computed})
     return result
 
 
@@ -113,7 +117,9 @@ def fingerprints_of(graph: Graph) -> Fingerprints | None:
     bare = boundary.without(clean, boundary.parts_inside(clean))
     try:
         exact = fingerprint.fingerprint(clean, is_canonical=True)
-        return Fingerprints(fingerprint.structure(bare, is_canonical=True), exact)
+        counts = count(graph)
+        network = fingerprint.structure(bare, is_canonical=True)
+        return Fingerprints(network, exact, counts.parameters, counts.macs)
     except MeasurementError:
         return None
 
@@ -125,16 +131,23 @@ def _files() -> frozenset[str]:
         return frozenset()
 
 
-def _read() -> Mapping[str, Fingerprints]:
+def add(prints: Mapping[str, Fingerprints]) -> None:
+    """Keep the fingerprints of graphs that were put into the cache, by the graph's file."""
+    _write({**stored(), **prints})
+
+
+def is_current(prints: Fingerprints) -> bool:
+    """Return whether fingerprints are of the schemes of this version."""
+    schemes = [text.partition(":")[0] for text in prints[:2]]
+    return schemes == [fingerprint.STRUCTURE_SCHEME, fingerprint.SCHEME]
+
+
+def stored() -> Mapping[str, Fingerprints]:
     """Return the stored fingerprints by the graph's file; none of other schemes."""
-    schemes = (fingerprint.STRUCTURE_SCHEME, fingerprint.SCHEME)
     try:
         raw = json.loads((graph_cache.folder().parent / _FILE).read_text(encoding="utf-8"))
-        return {
-            file: Fingerprints(*texts)
-            for file, texts in raw.items()
-            if [text.partition(":")[0] for text in texts] == list(schemes)
-        }
+        prints = {file: Fingerprints(*texts) for file, texts in raw.items()}
+        return {file: texts for file, texts in prints.items() if is_current(texts)}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 

@@ -21,6 +21,7 @@ from zoodiff.cli.commands.diff import diff
 from zoodiff.cli.commands.env import env
 from zoodiff.cli.commands.example import example
 from zoodiff.cli.commands.fingerprint import fingerprint
+from zoodiff.cli.commands.index import index
 from zoodiff.cli.commands.latency import latency
 from zoodiff.cli.commands.list import list_entries
 from zoodiff.cli.commands.names import names
@@ -79,6 +80,7 @@ app.command("example")(example)
 app.add_typer(zoos, name="zoos")
 app.add_typer(env, name="env")
 app.add_typer(store, name="store")
+app.add_typer(index, name="index")
 
 
 def _version(requested: bool) -> None:

@@ -86,7 +86,7 @@ def test_a_wide_table_has_a_column_per_zoo_with_recipes_and_claims(
     assert f"A ({len(like)})" in row and "B*" in row and "A (2)" in row
     assert f"2 in {len(like) + 3}" in row
     assert "different (bicubic" in row and ".." in row
-    columns(70)
+    columns(66)
     _, _, row, below, *_ = printed(capsys, table)
     assert below.startswith("  recipes: ") and "different" not in row
 

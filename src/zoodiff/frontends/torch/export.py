@@ -95,6 +95,11 @@ class _Walk:
 
     def __init__(self, module: Module, program: Program, source: str, tables: Tables) -> None:
         self._program = program
+        # The program makes these anew whenever they are read.
+        signature = program.graph_signature
+        self._owner_of = {**signature.inputs_to_buffers, **signature.inputs_to_parameters}
+        self._lifted = dict(signature.inputs_to_lifted_tensor_constants)
+        self._user_inputs = frozenset(map(str, signature.user_inputs))
         self._source = source
         self._builder = GraphBuilder("OIHW", "OI")
         self._values: dict[str, object] = {}
@@ -125,10 +130,7 @@ class _Walk:
         return self._builder.graph(self._source, inputs, outputs, self._owned.values())
 
     def _placeholder(self, node: FxNode) -> list[Tensor]:
-        signature = self._program.graph_signature
-        target = signature.inputs_to_parameters.get(node.name) or signature.inputs_to_buffers.get(
-            node.name
-        )
+        target = self._owner_of.get(node.name)
         value = node.meta["val"]
         if target is not None:
             # Integer buffers (counters, index tables) are not weights.
@@ -136,9 +138,9 @@ class _Walk:
                 target, tuple(int(n) for n in value.shape), self._tables.get(target)
             )
             return []
-        if node.name not in signature.user_inputs:
+        if node.name not in self._user_inputs:
             shape = tuple(int(n) for n in getattr(value, "shape", ()))
-            lifted = signature.inputs_to_lifted_tensor_constants.get(node.name, "")
+            lifted = self._lifted.get(node.name, "")
             values = _values(self._program.constants.get(lifted))
             self._values[node.name] = Constant(node.name, shape, values)
             return []
