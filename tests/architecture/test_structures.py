@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,10 +84,14 @@ def test_building_describes_only_what_is_missing(monkeypatch: pytest.MonkeyPatch
     fill(first, network(4))
     asked: list[str] = []
 
-    def describe_all(missing: list[Entry], **_: object) -> tuple[dict[str, Graph], dict[str, str]]:
+    def describe_all(
+        missing: list[Entry], *, take: Callable[[Entry, Graph], str | None], **_: object
+    ) -> tuple[dict[str, Graph], dict[str, str]]:
         asked.extend(str(entry.ref) for entry in missing)
-        fill(second, network(5))
-        return {str(second.ref): network(5)}, {str(third.ref): "no memory"}
+        if second in missing:
+            fill(second, network(5))
+            assert take(second, network(5)) is None
+        return {}, {str(third.ref): "no memory"}
 
     monkeypatch.setattr(structures, "describe_all", describe_all)
     prints, failures = structures.build([first, second, third])
@@ -108,3 +113,35 @@ def test_preprocessing_and_softmax_inside_do_not_make_another_network() -> None:
     prints = structures.known([first, second])
     assert prints[str(first.ref)].network == prints[str(second.ref)].network
     assert prints[str(first.ref)].exact != prints[str(second.ref)].exact
+
+
+def test_fingerprints_are_written_although_building_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second, _ = entries()
+
+    def describe_all(
+        missing: list[Entry], *, take: Callable[[Entry, Graph], str | None], **_: object
+    ) -> None:
+        fill(first, network(4))
+        take(first, network(4))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(structures, "describe_all", describe_all)
+    with pytest.raises(KeyboardInterrupt):
+        structures.build([first, second])
+    monkeypatch.setattr(structures, "fingerprints_of", lambda graph: pytest.fail("computed again"))
+    assert set(structures.known([first, second])) == {str(first.ref)}
+
+
+def test_a_network_with_too_many_like_parts_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *_ = entries()
+    monkeypatch.setattr(structures, "fingerprints_of", lambda graph: None)
+
+    def describe_all(
+        missing: list[Entry], *, take: Callable[[Entry, Graph], str | None], **_: object
+    ) -> tuple[dict[str, Graph], dict[str, str | None]]:
+        return {}, {str(first.ref): take(first, network(4))}
+
+    monkeypatch.setattr(structures, "describe_all", describe_all)
+    assert structures.build([first]) == ({}, {str(first.ref): structures.TOO_ALIKE})

@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from zoodiff.architecture import graph_cache
@@ -90,25 +91,33 @@ def build(
     """
     fingerprints = known(entries, done=done)
     missing = [entry for entry in entries if str(entry.ref) not in fingerprints]
-    failures: dict[str, str] = {}
-    for chunk in _chunks(missing):
-        graphs, reasons = describe_all(chunk, jobs=jobs, limits=limits, done=done)
-        failures.update(reasons)
-        cached = known(chunk)
-        for name, graph in graphs.items():
-            prints = cached.get(name) or fingerprints_of(graph)
-            if prints is None:
-                failures[name] = TOO_ALIKE
-            else:
-                fingerprints[name] = prints
+    keys = dict(zip(map(_name, missing), graph_cache.keys_of(missing), strict=True))
+    lock = threading.Lock()
+    unwritten: dict[str, Fingerprints] = {}
+
+    def take(entry: Entry, graph: Graph) -> str | None:
+        prints, key = fingerprints_of(graph), keys[_name(entry)]
+        if prints is None:
+            return TOO_ALIKE
+        with lock:
+            fingerprints[_name(entry)] = prints
+            if key is not None:
+                unwritten[graph_cache.file_name(key)] = prints
+            if len(unwritten) >= _CHUNK:
+                add(unwritten)
+                unwritten.clear()
+        return None
+
+    try:
+        _, failures = describe_all(missing, jobs=jobs, limits=limits, done=done, take=take)
+    finally:
+        if unwritten:
+            add(unwritten)
     return fingerprints, failures
 
 
-def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Yield entries of one zoo at a time, so that a worker imports one framework."""
-    ordered = sorted(entries, key=lambda entry: entry.zoo.name)
-    for first in range(0, len(ordered), _CHUNK):
-        yield ordered[first : first + _CHUNK]
+def _name(entry: Entry) -> str:
+    return str(entry.ref)
 
 
 def fingerprints_of(graph: Graph) -> Fingerprints | None:
