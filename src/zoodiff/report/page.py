@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from zoodiff.report import (
+    choice,
     entries,
     explanations,
     graphs,
@@ -82,6 +83,8 @@ class Page:
     graphs_compared: bool
     """Whether graphs were compared; not in runs of older versions."""
     code_meanings: tuple[graphs.CodeMeaning, ...]
+    choice: choice.ChoicePart | None
+    """The candidates among the study's entries; None if no two can be ranked."""
     names: names.NamesPart | None
     """The table of names; None if the study has none."""
     entries: tuple[entries.EntryRow, ...]
@@ -126,6 +129,11 @@ def page(result: StudyResult) -> Page:
         of_one_graph=mismatches.of_one_graph(result),
         graphs_compared=bool(result.graphs),
         code_meanings=graphs.meanings(t.answers for t in tables if t.answers is not None),
+        choice=None
+        if result.choice is None
+        else choice.part(
+            result.choice.rows, result.choice.ranked_by, result.choice.latency_conditions
+        ),
         names=None if result.names is None else names.part(result.names),
         entries=rows,
         entries_note=_entries_note(rows),

@@ -22,6 +22,7 @@ from zoodiff.store.records import (
     Record,
 )
 from zoodiff.study import config as studies
+from zoodiff.study.candidates import choice_of
 from zoodiff.study.config import Study
 from zoodiff.study.graph_answers import graph_answers
 from zoodiff.study.names import names_table
@@ -82,6 +83,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         graphs=graphs,
         explanations=explanations,
         names=names,
+        choice=choice_of(records),
         records=records,
         failures=[*manifest.failures, *lost],
         not_run=list(study.not_run),

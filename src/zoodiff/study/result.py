@@ -15,6 +15,7 @@ from zoodiff.store.records import (
     Hardware,
     Record,
 )
+from zoodiff.study.candidates import Choice
 
 
 class Explained(Strict):
@@ -95,6 +96,8 @@ class StudyResult(Strict):
     study_text: str
     study_sha256: str
     notes: list[str] = Field(default_factory=list)
+    choice: Choice | None = None
+    """The entries as networks to choose from; None if no two of them can be ranked."""
     names: NamesTable | None = None
     """The table of names; None if the study has none."""
     comparisons: list[Comparison] = Field(default_factory=list)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from zoodiff.claims.front import FIGURES, Standing, WhichRow, figure_of, ranked
 from zoodiff.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ __all__ = ["Candidate", "Figure", "WhichReport", "WhichRequest", "WhichRow", "wh
 
 TASKS = ("classification",)
 _SUFFIXES = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-Standing = Literal["front", "dominated", "not ranked"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,24 +50,6 @@ class WhichRequest:
 
 
 @dataclass(frozen=True)
-class WhichRow:
-    """A candidate and its place."""
-
-    candidate: Candidate
-    standing: Standing
-    """``front``: no comparable candidate is at least as good in everything and better in one."""
-    reason: str | None
-    """Why it is not ranked."""
-    origin: str
-    """``claim``, ``measured``, or which of its numbers were measured."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        placed = {"standing": self.standing, "reason": self.reason, "origin": self.origin}
-        return asdict(self.candidate) | placed
-
-
-@dataclass(frozen=True)
 class WhichReport:
     """Candidates, the Pareto front first."""
 
@@ -97,6 +78,19 @@ class WhichReport:
             "latency_conditions": self.latency_conditions,
         }
 
+    def to_html(self) -> str:
+        """Return a page of its own, which loads nothing, with charts of the front and a table."""
+        from zoodiff.report import choice, render
+
+        part = choice.part(self.rows, self.ranked_by, self.latency_conditions)
+        return render.to_page(
+            "Which network to take",
+            "choice.html.j2",
+            kicker=f"zoodiff which · {len(self.rows):,} candidates of {self.known:,}",
+            command="zoodiff which --html",
+            part=part,
+        )
+
 
 def which(request: WhichRequest | str | None = None, **fields: Any) -> WhichReport:
     """Return the candidates for an architecture or a task, the Pareto front first.
@@ -124,7 +118,7 @@ def which(request: WhichRequest | str | None = None, **fields: Any) -> WhichRepo
             f"{why_empty(known, filters)}"
         )
     ranked_by = ("top1", "macs", "size") + (("latency",) if conditions else ())
-    rows = _ranked(left, ranked_by)
+    rows = ranked(left, ranked_by)
     rows.sort(key=lambda row: (_ORDER.index(row.standing), *_sort_key(row.candidate, asked.sort)))
     return WhichReport(
         rows=tuple(rows if asked.limit is None else rows[: asked.limit]),
@@ -136,13 +130,6 @@ def which(request: WhichRequest | str | None = None, **fields: Any) -> WhichRepo
 
 
 _ORDER: tuple[Standing, ...] = ("front", "dominated", "not ranked")
-_FIGURES = {
-    "top1": ("top1_percent", True),
-    "macs": ("macs", False),
-    "size": ("bytes", False),
-    "latency": ("milliseconds", False),
-}
-"""Column -> (field of a candidate, whether larger is better)."""
 
 
 def _check(request: WhichRequest) -> None:
@@ -157,10 +144,10 @@ def _check(request: WhichRequest) -> None:
             f'nothing is known about the task "{request.task}"'
             f"{did_you_mean(request.task, TASKS)}; there is {', '.join(TASKS)}"
         )
-    if request.sort not in _FIGURES:
+    if request.sort not in FIGURES:
         raise UsageError(
-            f"cannot sort by {request.sort!r}{did_you_mean(request.sort, _FIGURES)}; sort by "
-            f"{', '.join(_FIGURES)}"
+            f"cannot sort by {request.sort!r}{did_you_mean(request.sort, FIGURES)}; sort by "
+            f"{', '.join(FIGURES)}"
         )
     if request.precision not in (None, "fp32", "int8"):
         raise UsageError(f"--precision {request.precision} is not valid: it must be fp32 or int8")
@@ -184,12 +171,13 @@ def _candidates(request: WhichRequest) -> tuple[list[Candidate], str | None]:
     known = candidates.candidates(claims)
     conditions = None
     if request.results is not None:
-        from zoodiff.api.claimed.which_records import with_measurements
+        from zoodiff.api.storage import existing_store
+        from zoodiff.study.candidates import with_measurements
 
         architecture = None
         if request.name is not None:
             architecture = claims[0].architecture if claims else request.name
-        known, setting = with_measurements(known, request.results, architecture)
+        known, setting = with_measurements(known, existing_store(request.results), architecture)
         conditions = None if setting is None else f"measured: {setting}"
     if unknown is not None and not known:
         raise unknown
@@ -239,10 +227,10 @@ def _filters(request: WhichRequest) -> list[Filter[Candidate]]:
 def _bound(option: str, column: str, limit: float, written: str) -> Filter[Candidate]:
     from zoodiff.claims.filters import Filter
 
-    larger_is_better = _FIGURES[column][1]
+    larger_is_better = FIGURES[column][1]
 
     def keeps(candidate: Candidate) -> bool:
-        figure = _figure(candidate, column)
+        figure = figure_of(candidate, column)
         if figure is None:
             return False
         return figure.value >= limit if larger_is_better else figure.value <= limit
@@ -268,71 +256,9 @@ def amount(text: str | float, option: str) -> float:
     return value
 
 
-def _figure(candidate: Candidate, column: str) -> Figure | None:
-    figure: Figure | None = getattr(candidate, _FIGURES[column][0])
-    return figure
-
-
 def _sort_key(candidate: Candidate, column: str) -> tuple[Any, ...]:
-    figure = _figure(candidate, column)
-    sign = -1 if _FIGURES[column][1] else 1
+    figure = figure_of(candidate, column)
+    sign = -1 if FIGURES[column][1] else 1
     value = float("inf") if figure is None else sign * figure.value
     top1 = candidate.top1_percent
     return value, -(top1.value if top1 else 0.0), candidate.name, candidate.input_size or 0
-
-
-def _ranked(candidates: Sequence[Candidate], columns: Sequence[str]) -> list[WhichRow]:
-    """Return the candidates with their standing, in their order."""
-    from zoodiff.stats import pareto
-
-    reasons = [_reason(candidate, columns) for candidate in candidates]
-    groups: dict[str, list[int]] = {}
-    for index, candidate in enumerate(candidates):
-        if reasons[index] is None:
-            groups.setdefault(_basis(candidate), []).append(index)
-    better = [_FIGURES[column][1] for column in columns]
-    on_front = set()
-    for members in groups.values():
-        values = [
-            [figure.value for column in columns if (figure := _figure(candidates[k], column))]
-            for k in members
-        ]
-        flags = pareto.front(values, better)
-        on_front |= {index for index, flag in zip(members, flags, strict=True) if flag}
-    rows = []
-    for index, candidate in enumerate(candidates):
-        standing: Standing = "dominated"
-        if reasons[index] is not None:
-            standing = "not ranked"
-        elif index in on_front:
-            standing = "front"
-        rows.append(WhichRow(candidate, standing, reasons[index], _origin(candidate, columns)))
-    return rows
-
-
-def _reason(candidate: Candidate, columns: Sequence[str]) -> str | None:
-    """Return why a candidate has no place: a figure is unknown or doubtful."""
-    missing = [column for column in columns if _figure(candidate, column) is None]
-    if missing:
-        return f"no {', '.join(missing)} known"
-    for column in columns:
-        figure = _figure(candidate, column)
-        if figure is not None and figure.doubtful:
-            return f"doubtful: {figure.doubtful}"
-    return None
-
-
-def _basis(candidate: Candidate) -> str:
-    """Return what accuracies must share to be compared: the claims' test set, or the data."""
-    top1 = candidate.top1_percent
-    return top1.source if top1 is not None and top1.origin == "measured" else "claim"
-
-
-def _origin(candidate: Candidate, columns: Sequence[str]) -> str:
-    figures = {column: _figure(candidate, column) for column in columns}
-    known = {column: figure for column, figure in figures.items() if figure is not None}
-    measured = [column for column, figure in known.items() if figure.origin == "measured"]
-    if not measured:
-        return "claim"
-    others = [column for column, figure in known.items() if figure.origin == "claim"]
-    return "measured" if not others else f"claim; {', '.join(measured)} measured"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -78,6 +79,10 @@ class WhichOptions:
             min=1,
         ),
     ] = None
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with charts and a table."),
+    ] = None
     json: Json = False
 
 
@@ -103,6 +108,8 @@ def which(options: WhichOptions) -> None:
             limit=options.limit,
         )
     )
+    if options.html is not None:
+        options.html.write_text(report.to_html(), encoding="utf-8", errors="replace")
     if options.json:
         print_json(report.to_dict())
     else:
