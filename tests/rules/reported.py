@@ -396,6 +396,19 @@ EXAMPLES: dict[str, Reported] = {
             under="one",
         ),
     ),
+    "NAM104": Reported(
+        "A model has other default weights since an upgrade of its zoo.",
+        lambda: _named(
+            a=replace(
+                _named_entry("a"),
+                changes=("the default weights of zoo:a were V1 in zoo 0.12 and are V2 in 0.13",),
+            ),
+            b=_named_entry("b"),
+            under="one",
+        ),
+        "Its default weights are those of the older version.",
+        lambda: _named(a=_named_entry("a"), b=_named_entry("b"), under="one"),
+    ),
     "ACC101": Reported(
         "With the same preprocessing one network is right on 90 % of 400 images, the other on 80 "
         "%.",

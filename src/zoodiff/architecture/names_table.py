@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.architecture import naming
 from zoodiff.architecture.naming import EntryUnderName, Kind, NameFinding
 from zoodiff.zoos import registry
-from zoodiff.zoos.names import table
+from zoodiff.zoos.names import default_weights, table
 
 if TYPE_CHECKING:
     from zoodiff.architecture.structures import Fingerprints
@@ -153,6 +153,10 @@ def _under_name(entry: Entry, prints: Mapping[str, Fingerprints]) -> EntryUnderN
         network=prints_of_entry.network if prints_of_entry else None,
         exact=prints_of_entry.exact if prints_of_entry else None,
         like_built=_like_built(entry),
+        changes=tuple(
+            change.sentence
+            for change in default_weights.by_model().get((entry.zoo.name, entry.model.name), ())
+        ),
     )
 
 

@@ -44,6 +44,8 @@ class EntryUnderName:
     """The group of equal structures under this name; None if it was not built."""
     like_built: int = 1
     """Number of published weights with its input size and number of classes; 1 for none."""
+    changes: tuple[str, ...] = ()
+    """Changes of the default weights between versions of the zoo, one sentence each."""
     odd: bool = False
     """Whether most comparable entries under this name have another structure."""
 
@@ -119,6 +121,7 @@ def findings(names: Mapping[str, Sequence[EntryUnderName]]) -> list[NameFinding]
         *(finding for name, members in names.items() for finding in _two_networks(name, members)),
         *_two_names(names),
         *(finding for name, members in names.items() for finding in _untold(name, members)),
+        *(finding for name, members in names.items() for finding in _changed(name, members)),
     ]
     return sorted(results, key=lambda finding: (finding.code, finding.name))
 
@@ -173,3 +176,7 @@ def _untold(name: str, members: Sequence[EntryUnderName]) -> list[NameFinding]:
         for m in members
         if m.kind == "variant" and not m.told_by
     ]
+
+
+def _changed(name: str, members: Sequence[EntryUnderName]) -> list[NameFinding]:
+    return [NameFinding("NAM104", name, (m.entry,), text) for m in members for text in m.changes]

@@ -1,4 +1,4 @@
-"""Names that conceal what the networks are (NAM101 to NAM103)."""
+"""Names that conceal what the networks are (NAM101 to NAM104)."""
 
 from __future__ import annotations
 
@@ -45,5 +45,21 @@ UNTOLD_VARIANT = Rule(
     "other outputs.",
     advice="Name the variant when reporting results; zoodiff diff shows where it differs.",
     references=(_TORCHVISION, "arXiv:2003.13678"),
+    raised_by=_RAISED_BY,
+)
+CHANGED_DEFAULT = Rule(
+    code="NAM104",
+    name="default weights that changed between versions",
+    effect="measurement",
+    cause="By the sources of the zoo's package, the weights that a model has by default are others "
+    "in a newer version. A file that was only stored again under another hash does not count.",
+    consequence="The same line of code gives other accuracies after an upgrade, with another "
+    "recipe, other training data or another number of classes.",
+    advice="Name the weights (`zoo:model@weights`) and the version of the package; zoodiff records "
+    "both with each measurement.",
+    references=(
+        "torchvision 0.13, weights and `pretrained`: "
+        "https://pytorch.org/blog/introducing-torchvision-new-multi-weight-support-api/",
+    ),
     raised_by=_RAISED_BY,
 )
