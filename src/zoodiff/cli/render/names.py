@@ -31,7 +31,7 @@ def print_names(report: NamesReport, *, every_finding: bool) -> None:
     """
     width = max(40, shutil.get_terminal_size().columns)
     for recipes in ("in full", "briefly", "below"):
-        lines = _grid(report.rows, recipes)
+        lines = _grid(report.rows, recipes, width)
         if _width(lines) <= width:
             break
     else:
@@ -56,7 +56,7 @@ def _counted(report: NamesReport) -> list[str]:
     ]
 
 
-def _grid(rows: Sequence[NameRow], recipes: _Recipes) -> list[list[str]]:
+def _grid(rows: Sequence[NameRow], recipes: _Recipes, width: int) -> list[list[str]]:
     """Return header and lines with a column per zoo; a line of one cell spans all columns."""
     from zoodiff.api.names_values import groups_words, networks_words, recipes_words
 
@@ -74,7 +74,7 @@ def _grid(rows: Sequence[NameRow], recipes: _Recipes) -> list[list[str]]:
         if recipes != "below":
             lines.append([*line, recipes_words(row, briefly=recipes == "briefly"), _range(row)])
         else:
-            lines += [line, *([f"  {details}"] for details in [_details(row)] if details)]
+            lines += [line, *_below(row, width)]
     return lines
 
 
@@ -90,7 +90,7 @@ def _lists(rows: Sequence[NameRow], width: int) -> list[list[str]]:
         zoos = [line for group in _groups(row) for line in textwrap.wrap(group, room)]
         for number, (name, listed) in enumerate(zip_longest(names, zoos, fillvalue="")):
             lines.append([name, networks_words(row) if number == 0 else "", listed])
-        lines += [[f"  {line}"] for line in textwrap.wrap(_details(row), width - 2)]
+        lines += _below(row, width)
     return lines
 
 
@@ -120,6 +120,10 @@ def _details(row: NameRow) -> str:
     recipes = f"recipes: {recipes_words(row)}" if row.recipes else ""
     claims = f"top-1 {_range(row)} %" if row.top1_lowest_percent is not None else ""
     return "; ".join(filter(None, (recipes, claims)))
+
+
+def _below(row: NameRow, width: int) -> list[list[str]]:
+    return [[f"  {line}"] for line in textwrap.wrap(_details(row), width - 2)]
 
 
 def _range(row: NameRow) -> str:
