@@ -91,14 +91,14 @@ def test_a_wide_table_has_a_column_per_zoo_with_recipes_and_claims(
     assert below.startswith("  recipes: ") and "different" not in row
 
 
-def test_a_name_is_broken_only_where_zoos_are_listed(
+def test_zoos_are_listed_where_their_columns_do_not_fit(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     columns: Callable[[int], None],
 ) -> None:
     columns(40)
     monkeypatch.setattr(structures, "known", lambda entries, **_: {})
-    lines = printed(capsys, zoodiff.names(["swinv2_base"], zoos=["timm", "torchvision"]))
+    lines = printed(capsys, zoodiff.names(["resnet50"]))
     assert lines[0].split() == ["name", "networks", "zoos", "by", "network"]
 
 
