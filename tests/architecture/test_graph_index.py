@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,11 @@ def rewritten(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
     head, _, body = file.read_bytes().partition(b"\n")
     contents = json.loads(head)
     (block,) = contents["blocks"]
-    codec = graph_index._codec()
-    lines = codec.decompress(body, block["text"], asbytes=True).split(b"\n")
+    lines = lzma.decompress(body).split(b"\n")
     line = json.loads(lines[0])
     change(line)
     text = b"\n".join([json.dumps(line).encode(), *lines[1:]])
-    packed = codec.compress(text, asbytes=True)
+    packed = lzma.compress(text)
     block |= {
         "bytes": len(packed),
         "text": len(text),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import lzma
 import random
 import re
 import secrets
@@ -44,7 +45,10 @@ _BLOCK = 16 * 2**20
 _MOST_BLOCKS = 4096
 _MOST_VALUES = 5_000_000
 """Values of JSON in one graph."""
-_LEVEL = 9
+_PRESET = 2
+"""Of xz: higher ones take several times as long for little."""
+_MEMORY = 64 * 2**20
+"""Bytes that decompressing may take besides the text."""
 _TRIED = 16
 """Graphs of an import whose fingerprints are computed again."""
 _PRINT = re.compile(r"z[sd]\d{1,4}:[0-9a-f]{8,128}")
@@ -169,7 +173,7 @@ def export(target: Path, zoos: Iterable[str] = ()) -> ExportedIndex:
         with body.open("wb") as file:
             for lines in _blocks(_lines(wanted)):
                 text = b"\n".join(lines)
-                packed = _codec().compress(text, asbytes=True)
+                packed = packed_text(text)
                 file.write(packed)
                 digest = hashlib.sha256(packed).hexdigest()
                 blocks.append(
@@ -257,8 +261,8 @@ class _Line:
 def _graphs(source: Path, block: _Block, packed: bytes) -> Iterator[_Line]:
     """Yield the graphs of a block; raise StoreError for one that is invalid."""
     try:
-        text = _codec().decompress(packed, block.text, asbytes=True)
-    except OSError:
+        text = _unpacked(packed, block.text)
+    except (lzma.LZMAError, EOFError):
         raise StoreError(f"a block of {source} cannot be decompressed") from None
     lines = text.split(b"\n")
     if len(text) != block.text or len(lines) != block.graphs:
@@ -437,7 +441,15 @@ def _prints(raw: Any) -> Fingerprints | None:
     return Fingerprints(network, exact, parameters, macs)
 
 
-def _codec() -> Any:
-    import pyarrow
+def packed_text(text: bytes) -> bytes:
+    """Return the text of a block, compressed."""
+    return lzma.compress(text, preset=_PRESET)
 
-    return pyarrow.Codec("zstd", compression_level=_LEVEL)
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    """Return the text of a block; raise EOFError if it is not whole or longer than ``most``."""
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
+    text = decompressor.decompress(packed, max_length=most + 1)
+    if not decompressor.eof or decompressor.unused_data:
+        raise EOFError("it is not as long as its contents say")
+    return text
