@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.small import Draft
-from zoodiff.architecture import graph_cache, graph_index, structures
+from zoodiff.architecture import graph_cache, graph_holdings, graph_index, structures
 from zoodiff.errors import StoreError
 from zoodiff.graph.ir import Graph
 from zoodiff.zoos import registry
@@ -114,7 +114,7 @@ def test_graphs_of_other_versions_stay_and_are_not_used(
     monkeypatch.setattr(graph_cache, "_versions", lambda entry: {"torch": "2"})
     assert graph_index.bring(file) == graph_index.ImportedIndex(new=3, known=0, usable=0)
     assert structures.known(entries()) == {}
-    (row,) = graph_index.summary().zoos
+    (row,) = graph_holdings.summary().zoos
     assert (row.zoo, row.graphs, row.usable) == ("torchvision", 3, 0)
     assert "torch 1" in row.versions
 
@@ -232,5 +232,5 @@ def test_an_empty_cache_has_nothing_to_export(home: Path) -> None:
 def test_a_damaged_graph_is_counted_and_left_out(home: Path) -> None:
     exported(home)
     next(iter(graph_cache.folder().iterdir())).write_bytes(b"x")
-    assert (graph_index.summary().graphs, graph_index.summary().damaged) == (2, 1)
+    assert (graph_holdings.summary().graphs, graph_holdings.summary().damaged) == (2, 1)
     assert graph_index.export(home / "y").graphs == 2

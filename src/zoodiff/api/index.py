@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoodiff.architecture.graph_index import ExportedIndex, ImportedIndex, IndexSummary
+    from zoodiff.architecture.graph_holdings import IndexSummary
+    from zoodiff.architecture.graph_index import ExportedIndex, ImportedIndex
 
 __all__ = ["export_index", "import_index", "index_summary"]
 
 
 def index_summary() -> IndexSummary:
     """Return the graphs that zoodiff has built and kept, by zoo and versions."""
-    from zoodiff.architecture import graph_index
+    from zoodiff.architecture import graph_holdings
 
-    return graph_index.summary()
+    return graph_holdings.summary()
 
 
 def export_index(file: str | Path, *, zoos: Collection[str] = ()) -> ExportedIndex:

@@ -19,7 +19,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoodiff._version import __version__
 from zoodiff.architecture import graph_cache, structures
+from zoodiff.architecture.graph_holdings import Key, files, key_from, usable
 from zoodiff.architecture.structures import Fingerprints
 from zoodiff.bounded import json as bounded
 from zoodiff.bounded.files import open_regular
@@ -34,8 +35,6 @@ from zoodiff.entry import ModelRef
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.graph import validate
 from zoodiff.graph.ir import Graph
-from zoodiff.zoos import registry
-from zoodiff.zoos.registry import Entry
 
 FORMAT = 1
 _LONGEST = 2 * 2**20
@@ -70,54 +69,6 @@ class _Contents(BaseModel):
     blocks: list[_Block] = Field(max_length=_MOST_BLOCKS)
 
 
-class _Key(BaseModel):
-    """What determines a graph, as the cache has it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    entry: str = Field(max_length=1000)
-    input: list[int] = Field(max_length=8)
-    versions: dict[str, str]
-    zoodiff: str = Field(max_length=100)
-    code: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-@dataclass(frozen=True)
-class GraphsOfZoo:
-    """The graphs in the cache of one zoo in one set of versions."""
-
-    zoo: str
-    versions: str
-    """Versions of the zoo's packages in words, with zoodiff's."""
-    graphs: int
-    usable: int
-    """Graphs of entries of this machine, in its versions."""
-    bytes: int
-
-
-@dataclass(frozen=True)
-class IndexSummary:
-    """What the cache of graphs holds."""
-
-    folder: str
-    zoos: tuple[GraphsOfZoo, ...]
-    damaged: int
-    """Files that cannot be read; they are described again."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return {**asdict(self), "graphs": self.graphs, "bytes": self.bytes}
-
-    @property
-    def graphs(self) -> int:
-        """Number of readable graphs."""
-        return sum(zoo.graphs for zoo in self.zoos)
-
-    @property
-    def bytes(self) -> int:
-        """Size of the readable graphs on the disk."""
-        return sum(zoo.bytes for zoo in self.zoos)
-
-
 @dataclass(frozen=True)
 class ExportedIndex:
     """The graphs of an exported index, and its size."""
@@ -137,27 +88,6 @@ class ImportedIndex:
     """Graphs that the cache had already."""
     usable: int
     """Graphs of entries of this machine, in its versions; others stay and are not used."""
-
-
-def summary() -> IndexSummary:
-    """Return the graphs in the cache by zoo and versions."""
-    usable = _usable()
-    groups: dict[tuple[str, str], list[tuple[int, bool]]] = {}
-    damaged = 0
-    for path in _files():
-        try:
-            facts = _key(json.loads(graph_cache.key_in(path)))
-            size = path.stat().st_size
-        except (OSError, EOFError, ValueError, LookupError, TypeError):
-            damaged += 1
-            continue
-        zoo = facts.entry.partition(":")[0]
-        groups.setdefault((zoo, _words(facts)), []).append((size, path.name in usable))
-    rows = [
-        GraphsOfZoo(zoo, versions, len(of), sum(here for _, here in of), sum(s for s, _ in of))
-        for (zoo, versions), of in sorted(groups.items())
-    ]
-    return IndexSummary(str(graph_cache.folder()), tuple(rows), damaged)
 
 
 def export(target: Path, zoos: Iterable[str] = ()) -> ExportedIndex:
@@ -273,7 +203,7 @@ def _graphs(source: Path, block: _Block, packed: bytes) -> Iterator[_Line]:
         named = "a graph"
         try:
             raw = bounded.parse(line, values=_MOST_VALUES)
-            facts = _key(raw["key"])
+            facts = key_from(raw["key"])
             named = facts.entry
             ModelRef.parse(facts.entry)
             validate.check(Graph.from_dict(raw["graph"]))
@@ -329,10 +259,10 @@ class _Staging:
         """Move the graphs into the cache."""
         folder = graph_cache.folder()
         folder.mkdir(parents=True, exist_ok=True)
-        usable, prints = _usable(), self._prints()
+        here, prints = usable(), self._prints()
         counts: Counter[str] = Counter()
         for name in prints:
-            counts["usable"] += name in usable
+            counts["usable"] += name in here
             if (folder / name).exists():
                 counts["known"] += 1
             else:
@@ -367,10 +297,10 @@ def _agree(computed: Fingerprints, stated: Fingerprints) -> bool:
 def _lines(zoos: set[str]) -> Iterator[bytes]:
     """Yield the lines of the graphs in the cache, sorted by their keys."""
     keys: list[tuple[str, Path]] = []
-    for path in _files():
+    for path in files():
         with contextlib.suppress(OSError, EOFError, ValueError, LookupError, TypeError):
             key = graph_cache.key_in(path)
-            if not zoos or _key(json.loads(key)).entry.partition(":")[0] in zoos:
+            if not zoos or key_from(json.loads(key)).entry.partition(":")[0] in zoos:
                 keys.append((key, path))
     stored = structures.stored()
     for key, path in sorted(keys, key=lambda item: item[0]):
@@ -396,37 +326,8 @@ def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield block
 
 
-def _files() -> list[Path]:
-    try:
-        return sorted(graph_cache.folder().glob("*.json.gz"))
-    except OSError:
-        return []
-
-
-def _usable() -> frozenset[str]:
-    """Return the files of the graphs of this machine's entries, in its versions."""
-    entries = [
-        Entry(zoo, model, weights)
-        for zoo in registry.zoos().values()
-        for model in registry.models(zoo.name).values()
-        for weights in (*model.weights, None)
-    ]
-    keys = graph_cache.keys_of(entries)
-    return frozenset(graph_cache.file_name(key) for key in keys if key is not None)
-
-
-def _key(raw: Any) -> _Key:
-    """Return a key; raise ValueError if it is none."""
-    return _Key.model_validate(raw)
-
-
-def _text_of(facts: _Key) -> str:
+def _text_of(facts: Key) -> str:
     return json.dumps(facts.model_dump(), sort_keys=True)
-
-
-def _words(facts: _Key) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
-    return f"{versions[:200]}; zoodiff {facts.zoodiff}, code {facts.code[:8]}"
 
 
 def _prints(raw: Any) -> Fingerprints | None:
