@@ -52,7 +52,11 @@ def assigned(
                 parameter.name, (parameter.shape, tuple(range(len(parameter.shape))))
             )
             layout = _layout(op, attributes, shape, store, linear)
-            result[at] = replace(parameter, layout=_stored(layout, axes))
+            stored = _stored(layout, axes)
+            kernel = op in {"Conv", "ConvTranspose"} and axes is None and layout
+            if kernel and _splits_groups(parameter.shape, shape):
+                stored = f"G{layout}"
+            result[at] = replace(parameter, layout=stored)
     return tuple(result)
 
 
@@ -61,6 +65,12 @@ def _stored(layout: str, axes: Sequence[int] | None) -> str:
     if not layout or axes is None:
         return ""
     return "".join(layout[axis] if axis >= 0 else "1" for axis in axes)
+
+
+def _splits_groups(stored: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a kernel is stored with an axis of its own for the groups, as OpenVINO stores it."""
+    joined = len(stored) > 2 and (stored[0] * stored[1], *stored[2:]) == shape
+    return joined and len(stored) == len(shape) + 1
 
 
 def _layout(

@@ -30,8 +30,8 @@ class Parameter:
     ``layout`` names the axes of ``shape`` as the framework stores them, for weights that frameworks
     store differently: ``OIHW`` for a convolution (``I`` counts the channels of one group), ``OI``
     for a linear layer; ``HWIO``, ``HWIM`` (TensorFlow's depthwise kernels: output channel
-    ``i * M + m``), ``IO``, ``IOHW`` (transposed convolutions) and so on. It is empty where the
-    stored shape is the canonical one.
+    ``i * M + m``), ``IO``, ``IOHW`` (transposed convolutions), ``GOIHW`` (OpenVINO's kernels, with
+    an axis for the groups) and so on. It is empty where the stored shape is the canonical one.
 
     ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)``, ``("transpose",
     axes)`` or ``("part", (first row, end row))``, that convert the stored tensor to ``shape``.

@@ -64,8 +64,10 @@ def ordered(array: Array, layout: str, target: str) -> Array:
 
     ``1`` in a layout is an axis of extent 1, which is dropped; axes that only the target has are
     added with extent 1. ``HWIM`` are TensorFlow's depthwise kernels, with output channel
-    ``i * M + m``.
+    ``i * M + m``; ``G`` before a layout is an axis for the groups.
     """
+    if layout.startswith("G"):
+        array, layout = array.reshape(-1, *array.shape[2:]), layout[1:]
     if "M" in layout:
         moved = array.transpose([layout.index(letter) for letter in "IMHW"])
         return moved.reshape(-1, 1, *moved.shape[2:])

@@ -2,9 +2,11 @@ r"""Set the views that bring weights to the canonical order of axes.
 
 Frameworks store a kernel :math:`W` as ``OIHW`` (PyTorch, ONNX), ``HWIO`` (TensorFlow, Keras),
 ``OHWI`` (TFLite), or, for a depthwise one, ``HWIM`` with output channel :math:`c M + m`. These are
-permutations and regroupings of the same numbers. The canonical order is ``OIHW`` for
+permutations and regroupings of the same numbers, as is OpenVINO's ``GOIHW`` with output channel
+:math:`g O + o`. The canonical order is ``OIHW`` for
 convolutions (``IOHW`` for transposed ones) and ``OI`` for linear layers; ``Parameter.view`` holds
-the steps from the stored tensor to it.
+the steps from the stored tensor to it. A bias that is stored with axes of extent 1, as OpenVINO
+stores it, becomes a vector.
 """
 
 from __future__ import annotations
@@ -26,6 +28,11 @@ def run(graph: MutableGraph) -> None:
         node.parameters = [
             canonical(p, target) if p.role == "weight" and p.layout else p for p in node.parameters
         ]
+        width = node.attributes.get("out_features" if node.op == "Gemm" else "out_channels")
+        node.parameters = [
+            reshaped(p, [p.size]) if p.role == "bias" and p.size == width else p
+            for p in node.parameters
+        ]
         if node.op == "Gemm" and "axis" not in node.attributes and node.inputs:
             node.attributes["axis"] = max(len(graph.shape(node.inputs[0])) - 1, 0)
 
@@ -35,6 +42,9 @@ def canonical(parameter: Parameter, target: str) -> Parameter:
     layout = parameter.layout
     if layout == target or len(layout) != len(parameter.shape):
         return parameter
+    if layout == f"G{target}":
+        groups, rows, *rest = parameter.shape
+        return replace(reshaped(parameter, (groups * rows, *rest)), layout=target)
     if "M" in layout:  # (H, W, C, M) -> (C, M, H, W) -> (C * M, 1, H, W)
         moved = transposed(parameter, [layout.index(letter) for letter in "IMHW"])
         channels, multiplier, *kernel = moved.shape
