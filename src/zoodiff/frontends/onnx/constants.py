@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends.onnx import integers
@@ -65,6 +65,7 @@ _EVALUATED = frozenset(
         "Not",
         "Or",
         "Pow",
+        "Range",
         "ReduceMax",
         "ReduceMin",
         "ReduceProd",
@@ -84,7 +85,8 @@ _EVALUATED = frozenset(
         "Xor",
     }
 )
-"""Operators that are computed on small constants; none has an output much larger than its input."""
+"""Operators that are computed on small constants. The output of none is much larger than its input,
+or its size is checked first."""
 
 
 def initialiser(tensor: TensorProto) -> Weight:
@@ -243,6 +245,8 @@ def _evaluated(
     shape = operands[sized] if sized is not None and sized < len(operands) else None
     if shape is not None and prod(shape.integers() or [most + 1]) > most:
         return None
+    if node.op_type == "Range" and not _is_short(operands, most):
+        return None
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
@@ -263,6 +267,15 @@ def _evaluated(
     except Exception:
         return None  # an old form that the reference does not know
     return array if array.size <= most else None
+
+
+def _is_short(operands: Sequence[Weight | None], most: int) -> bool:
+    """Whether a ``Range`` (start, limit, step) has at most so many numbers."""
+    bounds = [weight.scalar if weight is not None else None for weight in operands]
+    if len(bounds) != 3 or any(bound is None or not isfinite(bound) for bound in bounds):
+        return False
+    start, limit, step = (bound for bound in bounds if bound is not None)
+    return step != 0 and (limit - start) / step <= most
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

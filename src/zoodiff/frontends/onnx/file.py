@@ -74,9 +74,16 @@ def external_files(model: ModelProto) -> list[str]:
     return sorted(names)
 
 
-def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
+def graph_from_model(
+    model: ModelProto,
+    source: str,
+    *,
+    extent: int = _DEFAULT_EXTENT,
+    declared: Mapping[str, tuple[tuple[int, ...] | None, int]] | None = None,
+) -> Graph:
     """Return the graph of a model whose external data was not read; the model loses large values.
 
+    ``declared`` has the shape and element type of every tensor; None to infer them.
     Raises MeasurementError for a model that is not a valid network, and for control flow, since
     only data decides which branch runs.
     """
@@ -97,7 +104,9 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
                 f"the node {node.name or next(iter(node.output), '?')} of {source} is control flow "
                 f"({node.op_type}), which no graph of layers can hold; export without it"
             )
-    tensor_types = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
+    tensor_types = declared
+    if tensor_types is None:
+        tensor_types = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
     in_products(model)
     return _Walk(model, source, tensor_types).graph()
 
