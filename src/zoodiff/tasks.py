@@ -49,7 +49,7 @@ class Task:
             "kind": self.kind,
             "entry": str(entry.ref),
             "conditions": self.settings,
-            "versions": installed_versions(entry),
+            "versions": installed_versions(entry, str(self.settings.get("mode", ""))),
             "zoodiff": __version__,
             **identity(entry),
         }

@@ -19,7 +19,7 @@ from support.frameworkless import refusing
 
 TIERS: dict[str, frozenset[str]] = {
     "check": frozenset(),
-    "onnx": frozenset({"onnx", "tflite", "opencv", "ray"}),
+    "onnx": frozenset({"onnx", "openvino", "tflite", "opencv", "ray"}),
     "frameworks": frozenset({"torch", "keras", "tfmg"}),
     "commands": frozenset({"e2e", "browser"}),
 }

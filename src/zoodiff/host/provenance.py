@@ -13,6 +13,7 @@ from zoodiff.store.records import Hardware
 from zoodiff.workers import environments
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
+from zoodiff.zoos.runtime import modes, openvino_session
 
 
 def now() -> str:
@@ -42,15 +43,19 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def installed_versions(entry: Entry) -> dict[str, str]:
-    """Return versions of the entry's frameworks from package metadata; starts no worker."""
+def installed_versions(entry: Entry, mode: str = "") -> dict[str, str]:
+    """Return versions of the entry's frameworks from package metadata; starts no worker.
+
+    In a mode of another framework, that framework's version is one of them.
+    """
     spec = entry.worker
     interpreter = environments.interpreter(spec.environment.name) if spec.environment else None
     key = (spec.name, spec.distributions, interpreter)
     if key not in _INSTALLED:  # metadata is slow to read, and a study needs it for every entry
         versions = environments.versions(spec)
         _INSTALLED[key] = {name: v for name, v in versions.items() if v is not None}
-    return dict(_INSTALLED[key])
+    foreign = {"openvino": openvino_session.version()} if mode in modes.OPENVINO else {}
+    return _INSTALLED[key] | foreign
 
 
 _INSTALLED: dict[tuple[str, tuple[str, ...], Path | None], dict[str, str]] = {}

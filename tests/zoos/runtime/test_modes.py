@@ -1,6 +1,8 @@
 """Execution modes of the small networks that are trained here: one function, run in other ways."""
 
 import contextlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +68,41 @@ def test_every_optimisation_level_of_onnx_runtime_gives_the_same() -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("torch")
     agree(answers(ONNX, ("all", "extended", "basic", "off")))
+
+
+@pytest.mark.openvino
+@pytest.mark.onnx
+@pytest.mark.torch
+@pytest.mark.parametrize(("zoo", "own"), [(ONNX, "all"), (TORCH, "eager")], ids=["onnx", "torch"])
+def test_openvino_gives_what_the_own_runtime_gives(zoo: MiniZoo, own: str) -> None:
+    pytest.importorskip("openvino")
+    pytest.importorskip("torch")
+    agree(answers(zoo, (own, "openvino")))
+
+
+@pytest.mark.openvino
+def test_openvino_never_imports_what_reports_its_use() -> None:
+    pytest.importorskip("openvino")
+    code = (
+        "import sys\n"
+        "from zoodiff.zoos.runtime.openvino_session import import_openvino\n"
+        "import_openvino()\n"
+        "print([n for n in sys.modules if n.startswith('openvino_telemetry') and sys.modules[n]])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert printed.stdout.split() == ["[]"]
+
+
+@pytest.mark.openvino
+def test_single_precision_is_the_first_mode_of_openvino() -> None:
+    pytest.importorskip("openvino")
+    openvino_session = pytest.importorskip("zoodiff.zoos.runtime.openvino_session")
+    assert openvino_session.precision_of("openvino", "float32") == "float32"
+    assert openvino_session.precision_of("openvino-native", "int8") == "int8"
+    native = openvino_session.precision_of("openvino-native", "float32")
+    assert native in {"float32", "bfloat16", "float16"}
 
 
 @pytest.mark.torch
@@ -160,10 +197,30 @@ def test_xnnpack_takes_over_in_its_mode_alone(shared, kind: str) -> None:
     path = shared / "real" / "models" / f"resnet8_cifar10.{kind}.tflite"
     image = np.random.default_rng(0).standard_normal((1, 32, 32, 3), dtype=np.float32)
     outputs = {}
-    for mode in modes.TFLITE:
+    for mode in ("xnnpack", "plain"):
         network = TFLiteFiles().load(str(path), None, seed=0, threads=1, mode=mode)
-        operators = {one["op_name"] for one in network._interpreter._get_ops_details()}
+        operators = {one["op_name"] for one in network._call._interpreter._get_ops_details()}
         assert ("DELEGATE" in operators) == (mode == "xnnpack")
         assert network.scope["precision"] == ("float32" if kind == "float" else "int8")
         outputs[mode] = network.run(image)
     np.testing.assert_allclose(outputs["plain"], outputs["xnnpack"], atol=0.05)
+
+
+@pytest.mark.openvino
+@pytest.mark.tflite
+@pytest.mark.parametrize("kind", ["float", "int8"])
+def test_openvino_gives_what_litert_gives(shared, kind: str) -> None:
+    """Integers at the ends of a quantised file are converted by its scales."""
+    pytest.importorskip("openvino")
+    pytest.importorskip("ai_edge_litert")
+    from zoodiff.zoos.files.tflite import TFLiteFiles
+
+    path = str(shared / "real" / "models" / f"resnet8_cifar10.{kind}.tflite")
+    batch = np.random.default_rng(0).random((8, 32, 32, 3), dtype=np.float32) * 255
+    litert, openvino = (
+        TFLiteFiles().load(path, None, seed=0, threads=1, mode=mode) for mode in ("", "openvino")
+    )
+    assert openvino.scope["precision"] == litert.scope["precision"]
+    # Runtimes round integers differently; the scores are near 1 and 0.
+    differences = np.abs(openvino.run(batch) - litert.run(batch))
+    assert differences.mean() < (0.01 if kind == "int8" else 1e-5)

@@ -15,8 +15,9 @@ from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.keras.backend import import_keras
-from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.runtime.weights_access import WeightsAccess, of_tensorflow
+from zoodiff.zoos.runtime import load_stages, modes, openvino_session
+from zoodiff.zoos.runtime.openvino_session import CompiledNetwork
+from zoodiff.zoos.runtime.weights_access import WeightsAccess, of_tensorflow, read_only
 from zoodiff.zoos.scan import graphs
 from zoodiff.zoos.steady import Followed, steady
 
@@ -115,15 +116,15 @@ class TensorFlowFiles:
         ]
 
     def modes(self) -> Sequence[str]:
-        """Return the modes: the signature as saved, or compiled by XLA."""
-        return modes.TENSORFLOW
+        """Return the modes: the signature as saved, compiled by XLA, or in OpenVINO."""
+        return modes.SAVED_MODEL
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
         """Load a SavedModel; ``random`` weights keep the file's values until ``assign``."""
         path, extent = opened(model)
-        mode = modes.choose(mode, modes.TENSORFLOW, "a SavedModel")
+        mode = modes.choose(mode, modes.SAVED_MODEL, "a SavedModel")
         with contextlib.ExitStack() as stack:
             with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady(path))
@@ -134,13 +135,24 @@ class TensorFlowFiles:
                 )
             with load_stages.stage(load_stages.BUILD):
                 loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
+            access = of_tensorflow(_variables(loaded, function))
+            call, scope = _call_of(function), modes.tensorflow_scope(mode)
+            if mode in modes.OPENVINO:
+                compiled = CompiledNetwork(
+                    openvino_session.of_path(os.fspath(path)),
+                    name=path.name,
+                    threads=threads,
+                    mode=mode,
+                )
+                access = read_only(access, "OpenVINO's copies of variables cannot be replaced")
+                call, scope = compiled, compiled.scope("float32")
         last = len(shape) == 4 and shape[-1] in {1, 3}
         return TensorFlowNetwork(
             input_shape=shape,
             layout="NHWC" if last else "NCHW",
-            _call=lambda batch: function(self._tf.constant(batch)).numpy(),
-            _access=of_tensorflow(_variables(loaded, function)),
-            scope=modes.tensorflow_scope(mode),
+            _call=call,
+            _access=access,
+            scope=scope,
             weights_state="random" if weights == RANDOM else "file",
             weights_sha256=None if weights == RANDOM else file.digest,
         )
@@ -258,6 +270,12 @@ class TensorFlowFiles:
         except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} is not a valid frozen graph ({reason})") from None
+
+
+def _call_of(function: Any) -> Callable[[Any], Any]:
+    import tensorflow as tf
+
+    return lambda batch: function(tf.constant(batch)).numpy()
 
 
 _NO_OUTPUT = frozenset(

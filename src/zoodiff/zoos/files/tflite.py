@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, MissingFrameworkError
-from zoodiff.frontends.tflite.reader import read
+from zoodiff.frontends.tflite.reader import FileNetwork, FileTensor, read
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime import load_stages, modes, openvino_session
+from zoodiff.zoos.runtime.openvino_session import CompiledNetwork
 from zoodiff.zoos.runtime.weights_access import WeightsAccess
 from zoodiff.zoos.steady import Followed, steady
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class TFLiteNetwork:
-    """A file in LiteRT's interpreter, with real inputs and outputs; see ``Network``.
+    """A file in LiteRT's interpreter or in OpenVINO, with real inputs and outputs; see ``Network``.
 
     Quantised inputs and outputs are converted by their scale and zero point.
     """
@@ -37,7 +38,7 @@ class TFLiteNetwork:
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
     _access: WeightsAccess
-    _interpreter: Any
+    _call: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     scope: Mapping[str, str]
     weights_bytes: int
     """Bytes of the weights in the file; ``weights`` returns integers as real numbers."""
@@ -52,7 +53,21 @@ class TFLiteNetwork:
         raise MeasurementError("weights cannot be put into a TFLite file")
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return outputs ``(batch, classes)`` for a batch in the file's layout, image by image."""
+        """Return outputs ``(batch, classes)`` for a batch in the file's layout."""
+        return self._call(batch).reshape(len(batch), -1)
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raise MeasurementError: a file does not say how images are prepared."""
+        raise MeasurementError("a TFLite file does not say how images are prepared")
+
+
+@dataclass
+class _LiteRt:
+    """LiteRT's interpreter, which runs image by image."""
+
+    _interpreter: Any
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         import numpy as np
 
         input_details = self._interpreter.get_input_details()[0]
@@ -68,9 +83,34 @@ class TFLiteNetwork:
             )
         return np.concatenate([output.reshape(1, -1) for output in outputs])
 
-    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raise MeasurementError: a file does not say how images are prepared."""
-        raise MeasurementError("a TFLite file does not say how images are prepared")
+
+@dataclass
+class _InOpenVino:
+    """A file in OpenVINO, whose input and output are integers where the file's are."""
+
+    network: CompiledNetwork
+    _input: Mapping[str, Any]
+    _output: Mapping[str, Any]
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return _to_real(self.network(_to_integers(batch, self._input)), self._output)
+
+
+def _details(tensor: FileTensor) -> dict[str, Any]:
+    """Return type and quantisation of a tensor, in the form of LiteRT's details."""
+    import numpy as np
+
+    q = tensor.quantization
+    steps = (0.0, 0) if q is None or len(q.scale) != 1 else (q.scale[0], q.zero_point[0])
+    return {"dtype": np.dtype(tensor.dtype), "quantization": steps}
+
+
+def _in_openvino(path: Path, network: FileNetwork, threads: int, mode: str) -> _InOpenVino:
+    compiled = CompiledNetwork(
+        openvino_session.of_path(str(path)), name=path.name, threads=threads, mode=mode
+    )
+    first, result = (network.tensors[ends[0]] for ends in (network.inputs, network.outputs))
+    return _InOpenVino(compiled, _details(first), _details(result))
 
 
 def _to_integers(values: NDArray[np.float32], details: Mapping[str, Any]) -> NDArray[Any]:
@@ -92,7 +132,7 @@ def _to_real(values: NDArray[Any], details: Mapping[str, Any]) -> NDArray[np.flo
     import numpy as np
 
     scale, zero = details["quantization"]
-    if np.issubdtype(values.dtype, np.integer) and scale:
+    if np.issubdtype(details["dtype"], np.integer) and scale:
         return (values.astype(np.float32) - np.float32(zero)) * np.float32(scale)
     return values.astype(np.float32)
 
@@ -138,13 +178,13 @@ class TFLiteFiles:
         }
 
     def modes(self) -> Sequence[str]:
-        """Return the modes: with the XNNPACK delegate (LiteRT's default), or without delegates."""
+        """Return the modes: with the XNNPACK delegate (LiteRT's default), without, in OpenVINO."""
         return modes.TFLITE
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Start an interpreter; raise MeasurementError if LiteRT cannot run the file."""
+        """Start an interpreter; raise MeasurementError if the runtime cannot run the file."""
         path, _ = opened(model)
         mode = modes.choose(mode, modes.TFLITE, "a TFLite file")
         if weights == RANDOM:
@@ -152,25 +192,34 @@ class TFLiteFiles:
         with contextlib.ExitStack() as stack:
             with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady(path))
-                read(path)  # LiteRT trusts the numbers in a file
-            interpreter = _interpreter(path, threads, mode)
+                network = read(path)  # runtimes trust the numbers in a file
+            if len(network.inputs) != 1:
+                raise MeasurementError(
+                    f"{path.name} has {len(network.inputs)} inputs; one is needed"
+                )
             with load_stages.stage(load_stages.CHECKS):
                 sizes = _stored(path)
                 own = weights_access(path, file.check)
-        scope = {
-            "entry_point": "Interpreter.invoke",
-            "mode": mode,
-            "precision": max(sizes, key=sizes.__getitem__) if sizes else "float32",
-            "calls": "one an image",
-        }
+            precision = max(sizes, key=sizes.__getitem__) if sizes else "float32"
+            call: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+            if mode in modes.OPENVINO:
+                call = _in_openvino(path, network, threads, mode)
+                scope = call.network.scope(precision)
+                shape = network.tensors[network.inputs[0]].shape
+            else:
+                interpreter = _interpreter(path, threads, mode)
+                call = _LiteRt(interpreter)
+                shape = tuple(int(n) for n in interpreter.get_input_details()[0]["shape"])
+                scope = {
+                    "entry_point": "Interpreter.invoke",
+                    "mode": mode,
+                    "precision": precision,
+                    "calls": "one an image",
+                }
         stored = sum(n * _bits(dtype) for dtype, n in sizes.items()) // 8
-        inputs = interpreter.get_input_details()
-        if len(inputs) != 1:
-            raise MeasurementError(f"{path.name} has {len(inputs)} inputs; one is needed")
-        shape = tuple(int(n) for n in inputs[0]["shape"])
         first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
         layout: Literal["NCHW", "NHWC"] = "NCHW" if first else "NHWC"
-        return TFLiteNetwork(file.digest, shape, layout, own, interpreter, scope, stored)
+        return TFLiteNetwork(file.digest, shape, layout, own, call, scope, stored)
 
 
 def _interpreter(path: Path, threads: int, mode: str) -> Any:

@@ -132,8 +132,8 @@ class TorchFiles:
         return {**counts_of_torch(module), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
-        """Return the modes: eager, or ``torch.compile``."""
-        return modes.TORCH
+        """Return the modes: eager, ``torch.compile``, or in OpenVINO."""
+        return modes.TORCH_FILES
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
@@ -141,7 +141,7 @@ class TorchFiles:
         """Load the program; ``random`` weights keep the file's values until ``assign``."""
         import torch
 
-        mode = modes.choose(mode, modes.TORCH, "a program of torch.export")
+        mode = modes.choose(mode, modes.TORCH_FILES, "a program of torch.export")
         torch.set_num_threads(threads)
         path, _ = opened(model)
         with (

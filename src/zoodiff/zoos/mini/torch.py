@@ -125,13 +125,13 @@ class Backend:
 
     def modes(self) -> Sequence[str]:
         """Return the modes: eager, or ``torch.compile``."""
-        return modes.TORCH
+        return modes.TORCH_FILES
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
         """Train at first use, else read the cache; ``random`` initialises from ``seed``."""
-        mode = modes.choose(mode, modes.TORCH, "mini-torch")
+        mode = modes.choose(mode, modes.TORCH_FILES, "mini-torch")
         with load_stages.stage(load_stages.IMPORT):
             import torch
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError
 from zoodiff.zoos.base import CONFINED
+from zoodiff.zoos.runtime import openvino_session
 
 if TYPE_CHECKING:
     from zoodiff.frontends.torch.protocols import Module
@@ -22,13 +23,17 @@ EAGER, COMPILE = "eager", "compile"
 FUNCTION, XLA = "function", "xla"
 CUDA, CUDA_COMPILE = "cuda", "cuda-compile"
 TORCH = (EAGER, COMPILE)
+OPENVINO = openvino_session.MODES
 TORCH_SCRIPT = ("script",)
-TORCH_ANYWHERE = (*TORCH, CUDA, CUDA_COMPILE)
+TORCH_FILES = (*TORCH, *OPENVINO)
+TORCH_ANYWHERE = (*TORCH, CUDA, CUDA_COMPILE, *OPENVINO)
 KERAS = (FUNCTION, EAGER, XLA)
 TENSORFLOW = (FUNCTION, XLA)
-ONNX = ("all", "extended", "basic", "off", CUDA)
-"""ONNX Runtime's own names of its graph optimisation levels, and all of them on a CUDA device."""
-TFLITE = ("xnnpack", "plain")
+SAVED_MODEL = (*TENSORFLOW, *OPENVINO)
+ONNX = ("all", "extended", "basic", "off", CUDA, *OPENVINO)
+"""ONNX Runtime's own names of its graph optimisation levels, all of them on a CUDA device, and the
+same file in OpenVINO."""
+TFLITE = ("xnnpack", "plain", *OPENVINO)
 
 NOT_AT_ALL, AT_FIRST_CALL = "not at all", "at the first call of each shape"
 """When a network is compiled, other than at loading."""
@@ -72,6 +77,9 @@ def torch_forward(module: Module, mode: str) -> Callable[[Any], Any]:
     """
     import torch
 
+    if mode in OPENVINO:
+        openvino_session.import_openvino()
+        return openvino_session.OfTorch(module, threads=torch.get_num_threads(), mode=mode)
     if on_device(mode):
         from zoodiff.zoos.runtime import cuda
 
@@ -129,6 +137,8 @@ def tensorflow_call(tf: ModuleType, call: Callable[[Any], Any], mode: str) -> Ca
 
 def torch_scope(mode: str) -> dict[str, str]:
     """Return the conditions of timing a module."""
+    if mode in OPENVINO:
+        return dict(openvino_session.scope_of_torch(mode))
     compiled = mode in {COMPILE, CUDA_COMPILE}
     called = "compiled module" if compiled else "module"
     conditions = {

@@ -1,6 +1,6 @@
-"""A session of ONNX Runtime whose weights can be read and replaced.
+"""A session of ONNX Runtime or OpenVINO whose weights can be read and replaced.
 
-ONNX Runtime reads weights only when a session starts, so replacing them means to write them into
+A runtime reads weights only when a session starts, so replacing them means to write them into
 the model and to restart the session. The model is read when this is first needed.
 """
 
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
-from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime import load_stages, modes, openvino_session
+from zoodiff.zoos.runtime.onnx_runtime import OrtNetwork
+from zoodiff.zoos.runtime.openvino_session import CompiledNetwork
 from zoodiff.zoos.runtime.weights_access import WeightsAccess
 from zoodiff.zoos.steady import SteadyFile, steady
 
@@ -25,24 +27,12 @@ if TYPE_CHECKING:
     from zoodiff.zoos.runtime.onnx_integers import Stored
 
 
-_TYPES = {
-    "tensor(double)": "float64",
-    "tensor(float16)": "float16",
-    "tensor(int32)": "int32",
-    "tensor(int64)": "int64",
-    "tensor(int8)": "int8",
-    "tensor(uint8)": "uint8",
-}
-"""Numpy's names of input types other than single precision."""
-_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-
-
 class Session:
     """Runs a session once per batch, or once per image if the file fixes the batch size.
 
     ``content`` is the model: bytes, or the path of a file with weights in other files. ``model``
     returns it as an ``onnx.ModelProto`` with all values. ``mode`` is a level of ONNX Runtime's
-    graph optimisations.
+    graph optimisations, or a mode of OpenVINO.
     """
 
     def __init__(
@@ -58,42 +48,26 @@ class Session:
         self._mode = modes.choose(mode, modes.ONNX, name)
         self._read: Callable[[], ModelProto] | None = model
         self._model: ModelProto
-        self._session: Any = None
+        self._network: OrtNetwork | CompiledNetwork | None = None
         self._start(content)
+
+    @property
+    def _runtime(self) -> OrtNetwork | CompiledNetwork:
+        assert self._network is not None
+        return self._network
 
     @property
     def input_shape(self) -> list[Any]:
         """The input shape of the file: numbers, and names or None for open extents."""
-        return list(self._session.get_inputs()[0].shape)
+        return list(self._runtime.input_shape)
 
     def scope(self, precision: str = "float32") -> dict[str, str]:
         """Return the conditions of timing the session."""
-        batch = self.input_shape[0] if self.input_shape else None
-        each = "one an image, as the file fixes it" if batch == 1 else "one a batch"
-        conditions = {
-            "entry_point": "InferenceSession.run",
-            "mode": self._mode,
-            "precision": precision,
-            "calls": each,
-        }
-        if self._mode == modes.CUDA:
-            conditions["device"] = "cuda"
-            conditions["clock"] = (
-                "the network, with copies to and from the device; no preprocessing"
-            )
-        return conditions
+        return self._runtime.scope(precision)
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Return the first output for a batch in the file's own layout."""
-        import numpy as np
-
-        model_input = self._session.get_inputs()[0]
-        batch = batch.astype(_TYPES.get(model_input.type, batch.dtype), copy=False)
-        if not isinstance(model_input.shape[0], int) or model_input.shape[0] == len(batch):
-            return self._run(model_input.name, batch)
-        return np.concatenate(
-            [self._run(model_input.name, batch[i : i + 1]) for i in range(len(batch))]
-        )
+        return self._runtime(batch)
 
     def weights_access(self) -> WeightsAccess:
         """Return initialisers and constants by name, including those of light files.
@@ -159,7 +133,7 @@ class Session:
                 stored[name].integers(array, dtype) if integers else np.asarray(array, dtype=dtype)
             )
         replace(self.model(), typed)
-        self._session = None  # frees its memory for the next session
+        self._network = None  # frees its memory for the next session
         try:
             content = self.model().SerializeToString()
         except ValueError as error:
@@ -168,45 +142,18 @@ class Session:
             ) from None
         self._start(content)
 
-    def _run(self, name: str, batch: NDArray[Any]) -> NDArray[Any]:
-        import numpy as np
-
-        result: NDArray[Any] = self._session.run(None, {name: batch})[0]
-        return result.astype(np.float32) if result.dtype == np.float16 else result
-
     def _start(self, content: bytes | Path) -> None:
-        with load_stages.stage(load_stages.IMPORT):
-            import onnxruntime
-
-        levels = onnxruntime.GraphOptimizationLevel
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = {
-            "all": levels.ORT_ENABLE_ALL,
-            "extended": levels.ORT_ENABLE_EXTENDED,
-            "basic": levels.ORT_ENABLE_BASIC,
-            "off": levels.ORT_DISABLE_ALL,
-            modes.CUDA: levels.ORT_ENABLE_ALL,
-        }[self._mode]
-        provider = _CUDA if self._mode == modes.CUDA else _CPU
-        if provider not in onnxruntime.get_available_providers():
-            raise MeasurementError(
-                f"ONNX Runtime has no {provider} here; install onnxruntime-gpu on a machine with "
-                "a CUDA device, or measure in the mode all"
-            )
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        source = str(content) if isinstance(content, Path) else content
-        try:
-            # One call reads the weights, optimises the graph and plans memory.
-            with load_stages.stage(load_stages.COMPILE):
-                self._session = onnxruntime.InferenceSession(source, options, providers=[provider])
-        except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(f"ONNX Runtime cannot run {self._name} ({reason})") from None
-        # If a provider cannot start, ONNX Runtime only logs it and uses the CPU.
-        if self._session.get_providers()[0] != provider:
-            raise MeasurementError(f"ONNX Runtime could not start {provider} for {self._name}")
+        if self._mode not in modes.OPENVINO:
+            self._network = OrtNetwork(content, self._name, self._threads, self._mode)
+            return
+        if isinstance(content, Path):  # OpenVINO gets the weights of other files in one
+            content = self.model().SerializeToString()
+        self._network = CompiledNetwork(
+            openvino_session.of_bytes(content),
+            name=self._name,
+            threads=self._threads,
+            mode=self._mode,
+        )
 
 
 def open_file(

@@ -61,6 +61,15 @@ class WeightsAccess(Mapping[str, "NDArray[Any]"]):
         self._write(weights)
 
 
+def read_only(access: WeightsAccess, reason: str) -> WeightsAccess:
+    """Return weights that can be read only; ``assign`` raises MeasurementError with the reason."""
+
+    def refuse(weights: Mapping[str, NDArray[Any]]) -> None:
+        raise MeasurementError(reason)
+
+    return WeightsAccess(access.shapes, access.__getitem__, refuse)
+
+
 def of_torch(module: Module) -> WeightsAccess:
     """Return the floating-point parameters and buffers of a PyTorch module, by name."""
     import torch
