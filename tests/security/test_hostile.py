@@ -17,6 +17,7 @@ from support.security import (
     hostile_data,
     hostile_keras,
     hostile_onnx,
+    hostile_openvino,
     hostile_pickles,
     hostile_programs,
     hostile_saved_models,
@@ -48,6 +49,7 @@ MARKS = {
     hostile_tensorflow: pytest.mark.keras,
     hostile_saved_models: pytest.mark.keras,
     hostile_onnx: pytest.mark.onnx,
+    hostile_openvino: pytest.mark.openvino,
     hostile_data: pytest.mark.onnx,
 }
 """By the module that holds a trick, what must be installed to try it."""

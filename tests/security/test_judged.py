@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,7 @@ from zoodiff.zoos.scan import graph_nodes, judged
 from zoodiff.zoos.scan import keras as keras_look
 from zoodiff.zoos.tfmg.catalogue import ENVIRONMENT
 
-LISTS = ("keras_objects", "onnx_operators", "tensorflow_operators")
+LISTS = ("keras_objects", "onnx_operators", "openvino_operators", "tensorflow_operators")
 REGISTERED = """
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session as session
@@ -70,6 +71,16 @@ def test_every_operator_of_tensorflow_is_judged(python: str) -> None:
     names = set(listed.stdout.split())
     assert len(names) > 1500
     assert not unjudged("tensorflow_operators", names)
+
+
+@pytest.mark.openvino
+def test_every_operator_of_openvino_is_judged() -> None:
+    folder = Path(importlib.util.find_spec("openvino").origin).parent
+    sources = [path.read_text() for path in folder.glob("opset*/ops.py")]
+    names = {n for text in sources for n in re.findall(r"\.create\(\s*\"(\w+)\"", text)}
+    assert len(names) > 150
+    spelt = {"PRelu": "PReLU", "Relu": "ReLU", "Softmax": "SoftMax"}
+    assert not unjudged("openvino_operators", {spelt.get(name, name) for name in names})
 
 
 def test_what_saves_is_refused_but_for_savers() -> None:

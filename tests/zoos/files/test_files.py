@@ -27,6 +27,7 @@ from zoodiff.zoos.files.formats import KERAS, ONNX, SAVED_MODEL, TFLITE, recogni
         ("file:x", True),
         ("folder/x", True),
         ("x.onnx", True),
+        ("x.xml", True),
         ("x.onnx?size=64", True),
         ("torchvision:resnet50", False),
         ("torchvision:resnet50@a/b", False),

@@ -20,7 +20,10 @@ FILE = "file"
 """The prefix of a reference to a file, before the colon."""
 OWN = "file"
 """Name of a file's own weights."""
-_SUFFIXES = (".onnx", ".tflite", ".keras", ".pb", ".pt2", ".pt", ".pth", ".h5", ".safetensors")
+_SUFFIXES = (
+    *(".onnx", ".tflite", ".keras", ".pb", ".pt2", ".pt", ".pth", ".h5", ".safetensors"),
+    ".xml",
+)
 _SIZE = re.compile(r"\?size=(?P<size>[0-9]{1,5})$")
 _MOST_FILES = 100_000
 """Files of a SavedModel's folder; usual ones have a handful."""
@@ -83,9 +86,11 @@ def stamp_of(path: Path) -> tuple[int, int]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Yield the file itself, or all files below a folder; links to folders are not followed."""
+    """Yield the file and its weights, or all files below a folder; links to folders are left."""
     if not path.is_dir():
         yield path
+    if path.suffix == ".xml" and filenames.is_file(path.with_suffix(".bin")):
+        yield path.with_suffix(".bin")  # the weights of an OpenVINO IR
     for place, _, names in os.walk(path):
         below = (Path(place) / name for name in names)
         yield from (file for file in below if file.is_file())

@@ -56,6 +56,13 @@ TFLITE = _format(
     "tflite",
     "tflite:TFLiteFiles",
 )
+OPENVINO = _format(
+    "file-openvino",
+    "OpenVINO IR file",
+    ("openvino", "onnx"),
+    "openvino",
+    "openvino:OpenVinoFiles",
+)
 SAVED_MODEL = _format(
     "file-tensorflow",
     "TensorFlow SavedModel or frozen graph",
@@ -88,9 +95,17 @@ TORCH_SCRIPT = _format(
 )
 
 _READ = (
-    "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders, frozen graphs, TorchScript "
-    "and programs of torch.export (.pt2)"
+    "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders, frozen graphs, OpenVINO IR "
+    "(.xml), TorchScript and programs of torch.export (.pt2)"
 )
+
+
+_MARKED = {
+    b"TFL3": TFLITE,
+    **dict.fromkeys((b"<?xml", b"<net ", b"<net>"), OPENVINO),
+}
+"""Formats by the mark in a file's first bytes."""
+_BEFORE_XML = b"\xef\xbb\xbf \t\r\n"
 
 
 def recognise(path: Path) -> FileZoo:
@@ -106,14 +121,13 @@ def recognise(path: Path) -> FileZoo:
         raise UsageError(f"{path} cannot be read: {error}; {_READ}") from None
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror})") from None
-    if head[4:8] == b"TFL3":
-        return TFLITE
     if head[:4] == b"PK\x03\x04":
         return _of_archive(path)
+    if marked := _MARKED.get(head[4:8], _MARKED.get(head.lstrip(_BEFORE_XML)[:5])):
+        return marked  # the reader reports what is wrong
     if description := unreadable.what_is(path, head):
         raise UsageError(f"{path} is {description}; {_READ}")
-    if path.name == "saved_model.pb":
-        raise UsageError(f"{path} is part of a SavedModel; name its folder {path.parent}")
+    _check_part(path)
     if head[:1] == b"\x08":  # the field ir_version comes first in every writer's order
         return ONNX
     if head[:1] == b"\x0a" and path.suffix != ".onnx":  # the field node
@@ -121,6 +135,15 @@ def recognise(path: Path) -> FileZoo:
     if path.suffix == ".onnx":
         return ONNX  # the reader reports what is wrong
     raise UsageError(f"{path} is of no format that zoodiff knows; {_READ}")
+
+
+def _check_part(path: Path) -> None:
+    """Raise UsageError for a file that is part of another entry."""
+    if path.name == "saved_model.pb":
+        raise UsageError(f"{path} is part of a SavedModel; name its folder {path.parent}")
+    xml = path.with_suffix(".xml")
+    if path.suffix == ".bin" and xml.is_file():
+        raise UsageError(f"{path} holds the weights of an OpenVINO IR; name the file {xml.name}")
 
 
 def _of_archive(path: Path) -> FileZoo:
