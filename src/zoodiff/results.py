@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     ValidationInfo,
     model_validator,
 )
@@ -44,6 +45,14 @@ class Interval(Strict):
 Verdict = Literal["discrepancy", "within noise", "no difference", "not comparable"]
 
 
+class Cause(Strict):
+    """A named reason for a difference, with the part of it that is due to this reason."""
+
+    code: str
+    """Code of the finding; see ``zoodiff rules CODE``."""
+    words: str
+
+
 class Discrepancy(Strict):
     """The difference between two entries of one architecture in one metric.
 
@@ -71,6 +80,8 @@ class Discrepancy(Strict):
     high_source: str | None = None
     low_source: str | None = None
     note: str | None = None
+    causes: list[Cause] = Field(default_factory=list)
+    """Why the two differ, as far as it was measured; the largest part first."""
 
 
 class Comparison(Strict):

@@ -26,6 +26,7 @@ from zoodiff.architecture import naming
 from zoodiff.architecture.naming import EntryUnderName
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.latency import findings
+from zoodiff.latency.attribution.decomposition import RatioParts
 from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.cold_start import Cold, ColdRun
 from zoodiff.latency.comparison import read
@@ -35,6 +36,7 @@ from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.effective import effective
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.stats.intervals import Estimate
 from zoodiff.zoos import registry
 
 Lines = list[str]
@@ -198,11 +200,12 @@ def _latencies(
     entries: Mapping[str, str] = {},
     macs: Mapping[str, int] = {},
     system_noise: tuple[str, ...] = (),
+    parts: Mapping[tuple[str, str], RatioParts] = {},
 ) -> Lines:
     """What `zoodiff latency` prints beside its numbers."""
     run = Measured(samples, (), "time spent", 8, 1.0, 1.0, None, system_noise)
     resolved = {name: registry.resolve(entry) for name, entry in entries.items()}
-    found = findings.find(read(run), run, resolved, macs)
+    found = findings.find(read(run), run, resolved, macs, parts)
     return [f"{x.code}  {x.sentence}" for x in found]
 
 
@@ -214,6 +217,19 @@ def _two(a: float, b: float, **more: Any) -> Lines:
         _samples("b (control)", _rounds(b, seed=1), of="b"),
     )
     return _latencies(*samples, **more)
+
+
+def _decomposed(framework: float = 1.0, architecture: float = 1.0, inside: float = 1.0) -> Lines:
+    """Two entries of which the first is slower by these factors, known within 2 %."""
+
+    def within(factor: float) -> Estimate:
+        return Estimate(factor, factor / 1.02, factor * 1.02)
+
+    total = framework * architecture * inside
+    parts = RatioParts(
+        within(total), within(architecture), within(framework), within(inside), ("softmax",)
+    )
+    return _two(total, 1.0, parts={("a", "b"): parts})
 
 
 def _threads(number: int) -> Lines:
@@ -472,5 +488,24 @@ EXAMPLES: dict[str, Reported] = {
         lambda: _latencies(_samples("a", _rounds(1.0)), system_noise=("the machine was swapping",)),
         "It did not.",
         lambda: _latencies(_samples("a", _rounds(1.0))),
+    ),
+    "LAT110": Reported(
+        "The first takes 1.5 times as long, and its framework relative to the reference runtime "
+        "too.",
+        lambda: _decomposed(framework=1.5),
+        "It takes 1.5 times as long in the reference runtime as well.",
+        lambda: _decomposed(architecture=1.5),
+    ),
+    "LAT111": Reported(
+        "The first takes 1.5 times as long, in its framework and in the reference runtime.",
+        lambda: _decomposed(architecture=1.5),
+        "In the reference runtime both take as long.",
+        lambda: _decomposed(framework=1.5),
+    ),
+    "LAT112": Reported(
+        "Only the first has a softmax inside, and without it takes as long as the second.",
+        lambda: _decomposed(inside=1.5),
+        "Without its softmax it is as slow.",
+        lambda: _decomposed(architecture=1.5),
     ),
 }

@@ -166,7 +166,7 @@ def latency(
         extras = measure_extras(
             engine, subjects, _extras(request), lambda done, of: step("extras", done, of)
         )
-    findings = _findings(outcome, extras, reference)
+    findings = _findings(outcome, extras, reference, attribution)
     return LatencyReport(outcome, attribution, extras, findings, unreadable)
 
 
@@ -238,11 +238,15 @@ def _extras(request: LatencyRequest) -> LatencyExtras:
 
 
 def _findings(
-    outcome: Outcome, extras: ExtraResults, reference: ReferenceSetup | None
+    outcome: Outcome,
+    extras: ExtraResults,
+    reference: ReferenceSetup | None,
+    attribution: Attribution,
 ) -> tuple[LatencyFinding, ...]:
     from zoodiff.latency.findings import find
 
     entries = {subject.name: subject.entry for subject in outcome.subjects}
     macs = reference.macs() if reference else {}
-    ratios = find(outcome.timings, outcome.measured, entries, macs)
+    parts = {(pair.first, pair.second): pair.parts for pair in attribution.pairs}
+    ratios = find(outcome.timings, outcome.measured, entries, macs, parts)
     return tuple(sorted([*ratios, *extras.findings()], key=lambda finding: finding.code))

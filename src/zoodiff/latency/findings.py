@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zoodiff.claims import latency as claimed
 from zoodiff.host.environment import Environment, oversubscribed, runtime_info_of
 from zoodiff.host.machine import machine
+from zoodiff.latency.attribution.decomposition import RatioParts
 from zoodiff.latency.benchmark import PAUSE_MS, Measured
+from zoodiff.latency.causes import causes_of
 from zoodiff.latency.comparison import Pair, Row, Timings, unsettled
 from zoodiff.zoos.registry import Entry
 
@@ -41,16 +45,19 @@ def find(
     measured: Measured,
     entries: Mapping[str, Entry],
     macs: Mapping[str, int],
+    parts: Mapping[tuple[str, str], RatioParts] = MappingProxyType({}),
 ) -> list[LatencyFinding]:
     """Return all findings of a run, sorted by code.
 
     ``entries`` and ``macs`` are keyed by the names of the timed entries; ``macs`` are
-    multiply-accumulates per image, for the entries whose graph is known.
+    multiply-accumulates per image, for the entries whose graph is known. ``parts`` are the
+    decomposed ratios, by the names of both entries.
     """
     findings = [
         *_slower(timings),
         *_claims(timings, entries),
         *_slower_with_fewer_macs(timings, macs),
+        *_factors(timings, parts),
         *_threads(measured),
         *_pauses(timings.rows),
         *_drifts(measured, timings.floor_percent),
@@ -117,6 +124,17 @@ def _slower_with_fewer_macs(timings: Timings, macs: Mapping[str, int]) -> Iterat
                 f"{slow} has {macs[slow] / 1e9:.2f} G multiply-accumulates and {fast} "
                 f"{macs[fast] / 1e9:.2f} G, but takes {ratio:.2f} times as long",
             )
+
+
+def _factors(
+    timings: Timings, parts: Mapping[tuple[str, str], RatioParts]
+) -> Iterator[LatencyFinding]:
+    floor = math.inf if timings.floor_percent is None else math.log1p(timings.floor_percent / 100)
+    for pair in timings.pairs:
+        names = pair.first, pair.second
+        if names in parts and pair.verdict in {"slower", "faster"}:
+            for cause in causes_of(parts[names], floor, *names):
+                yield LatencyFinding(cause.code, names, cause.words)
 
 
 def _threads(measured: Measured) -> Iterator[LatencyFinding]:

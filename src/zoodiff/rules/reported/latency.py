@@ -1,4 +1,4 @@
-"""Latency: what a run says beside its numbers (LAT101 to LAT109)."""
+"""Latency: what a run says beside its numbers (LAT101 to LAT112)."""
 
 from __future__ import annotations
 
@@ -117,4 +117,52 @@ DISTURBED = Rule(
         "https://pyperf.readthedocs.io/en/latest/system.html",
     ),
     raised_by="`zoodiff latency`",
+)
+FRAMEWORK = Rule(
+    code="LAT110",
+    name="slower framework",
+    effect="measurement",
+    cause="Both networks were also timed in one reference runtime, in the same rounds. Relative to "
+    "it one framework takes longer than the other, by more than the noise of the run.",
+    consequence="The factor belongs to kernels, fusion, memory layout and copies, not to the "
+    "network. Another version or mode of the framework may remove it.",
+    advice="Compare modes of execution (`zoodiff latency A --mode ...`), or run the network in the "
+    "faster runtime.",
+    references=(
+        "S. Shi et al., Benchmarking state-of-the-art deep learning software tools, CCBD 2016, "
+        "arXiv:1608.07249",
+    ),
+    raised_by="`zoodiff latency --why`, studies with `why = true`",
+)
+ARCHITECTURE = Rule(
+    code="LAT111",
+    name="slower architecture",
+    effect="measurement",
+    cause="In one reference runtime, without what only one of them has inside, the layers of one "
+    "network take longer than those of the other, by more than the noise of the run.",
+    consequence="The two are not one network, or hold the same layers at other sizes; the factor "
+    "stays in any framework.",
+    advice="`zoodiff diff A B` names the layers that differ, `zoodiff latency A B --why` their "
+    "times.",
+    references=(
+        "D. Montes et al., Discrepancies among pre-trained deep neural networks: a new threat to "
+        "model zoo reliability, ESEC/FSE 2022",
+    ),
+    raised_by="`zoodiff latency --why`, studies with `why = true`",
+)
+INSIDE = Rule(
+    code="LAT112",
+    name="slower by what is inside",
+    effect="measurement",
+    cause="Only one of the networks has pre- or post-processing inside: scaling of pixels, a "
+    "transposition of the image, a softmax. Without it, it is faster in the reference runtime by "
+    "more than the noise of the run.",
+    consequence="The comparison is uneven: for the other network the user does the same work "
+    "outside the timed call.",
+    advice="Add the time of the outer processing, or remove the inner one.",
+    references=(
+        "D. Montes et al., Discrepancies among pre-trained deep neural networks: a new threat to "
+        "model zoo reliability, ESEC/FSE 2022",
+    ),
+    raised_by="`zoodiff latency --why`, studies with `why = true`",
 )
