@@ -3,9 +3,9 @@ from __future__ import annotations
 from types import ModuleType
 
 from zoodiff.report import mismatches
+from zoodiff.report.conditions import conditions
 from zoodiff.report.entries import EntryRow, entry_rows
 from zoodiff.report.page import page
-from zoodiff.report.rankings import conditions
 from zoodiff.study.result import StudyResult
 
 

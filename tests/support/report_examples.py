@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from zoodiff.results import ClaimedRanking, Control, Discrepancy, Interval, Mismatch, Verdict
+from zoodiff.results import Cause, ClaimedRanking, Control, Discrepancy, Interval, Mismatch, Verdict
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
@@ -367,6 +367,12 @@ def measured_accuracy() -> list[Discrepancy]:
     ]
 
 
+CAUSES = [
+    Cause(code="LAT110", words="onnx: its framework takes 2.20 [2.15, 2.25] times as long"),
+    Cause(code="LAT999", words="a code of a later <version>"),
+]
+
+
 def latency() -> list[Discrepancy]:
     rows: list[tuple[int, int, float, float, float, Verdict, str | None]] = [
         (1, 0, 130.6, 126.1, 134.9, "discrepancy", "constant placeholder weights may run at "
@@ -394,6 +400,7 @@ def latency() -> list[Discrepancy]:
             high_weights=LATENCIES[slow][2],
             low_weights=LATENCIES[fast][2],
             note=note,
+            causes=CAUSES if slow == 1 else [],
         )
         for slow, fast, difference, low, high, verdict, note in rows
     ]

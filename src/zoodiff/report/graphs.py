@@ -83,10 +83,14 @@ def answers(result: StudyResult) -> dict[str, GraphAnswers]:
     return by_comparison
 
 
-def meanings(shown: Iterable[GraphAnswers]) -> tuple[CodeMeaning, ...]:
-    """Return the meanings of all codes that these answers show, by code."""
-    codes = {row.code for answer in shown for pair in answer.pairs for row in pair.findings}
-    return tuple(meaning for code in sorted(codes) if (meaning := _meaning(code)) is not None)
+def codes(shown: Iterable[GraphAnswers]) -> set[str]:
+    """Return the codes of all findings that these answers show."""
+    return {row.code for answer in shown for pair in answer.pairs for row in pair.findings}
+
+
+def meanings(shown: Iterable[str]) -> tuple[CodeMeaning, ...]:
+    """Return the meanings of codes, sorted; without those that this version does not know."""
+    return tuple(known for code in sorted(set(shown)) if (known := meaning(code)) is not None)
 
 
 def without_effect(answer: GraphAnswers) -> str:
@@ -152,10 +156,10 @@ def _answer(difference: Difference) -> str:
 
 
 def _finding(finding: FindingValues) -> FindingRow:
-    meaning = _meaning(finding.code)
+    known = meaning(finding.code)
     return FindingRow(
         finding.code,
-        None if meaning is None else meaning.anchor,
+        None if known is None else known.anchor,
         finding.name,
         finding.places,
         finding.left,
@@ -164,8 +168,8 @@ def _finding(finding: FindingValues) -> FindingRow:
     )
 
 
-def _meaning(code: str) -> CodeMeaning | None:
-    """The meaning of a code; None for one that this version does not know."""
+def meaning(code: str) -> CodeMeaning | None:
+    """Return the meaning of a code; None for one that this version does not know."""
     try:
         rule = find(code)
     except UnknownNameError:

@@ -128,7 +128,12 @@ def page(result: StudyResult) -> Page:
         mismatches_empty=mismatches.empty_reason(result),
         of_one_graph=mismatches.of_one_graph(result),
         graphs_compared=bool(result.graphs),
-        code_meanings=graphs.meanings(t.answers for t in tables if t.answers is not None),
+        code_meanings=graphs.meanings(
+            {
+                *graphs.codes(t.answers for t in tables if t.answers is not None),
+                *_codes(claimed, accuracy, latency),
+            }
+        ),
         choice=None
         if result.choice is None
         else choice.part(
@@ -148,6 +153,16 @@ def page(result: StudyResult) -> Page:
         study_text=result.study_text,
         study_sha256=result.study_sha256,
     )
+
+
+def _codes(*shown: rankings.Ranking) -> set[str]:
+    """Return the codes of all reasons in rankings."""
+    return {
+        why.code
+        for ranking in shown
+        for row in (*ranking.first, *ranking.others)
+        for why in row.why
+    }
 
 
 def _when(result: StudyResult) -> str:

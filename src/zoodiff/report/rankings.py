@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoodiff.report import charts, links, numbers
+from zoodiff.report import charts, graphs, links, numbers
+from zoodiff.report.conditions import conditions
 from zoodiff.report.links import Source
 from zoodiff.report.weights import Weights, weights
-from zoodiff.results import Control, Discrepancy, Verdict
+from zoodiff.results import Cause, Control, Discrepancy, Verdict
 from zoodiff.store.records import AccuracyValues, LatencyValues, Record
 from zoodiff.study.result import StudyResult
 
@@ -35,6 +36,16 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Why:
+    """A reason for a difference."""
+
+    code: str
+    anchor: str | None
+    """The place of the page that says what the code means; None for an unknown code."""
+    words: str
+
+
+@dataclass(frozen=True)
 class Row:
     """A formatted discrepancy."""
 
@@ -48,6 +59,9 @@ class Row:
     verdict: Verdict
     verdict_class: str
     chart: Markup
+    why: tuple[Why, ...] = ()
+    unexplained: str = ""
+    """What is said in place of reasons, if there are none."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,9 @@ _CLAIMED = _Wording(
     "claimed",
     "Claimed accuracy",
     "Top-1 accuracy as the zoos publish it, in percent; nothing here was "
-    "measured. A claim comes without an uncertainty, so no noise can be told from it.",
+    "measured. A claim comes without an uncertainty, so no noise can be told from it. The codes "
+    "name what differs between the two entries, in their published preprocessing and, where both "
+    "were described, in their graphs; that it is the reason was not tested.",
     has_sources=True,
 )
 _MEASURED = _Wording(
@@ -112,7 +128,9 @@ _LATENCY = _Wording(
     "Median milliseconds per batch; the difference is how much longer the slower entry "
     "takes, from ratios within interleaved rounds of the lower quartiles of blocks, so it is "
     "not quite the quotient of the medians. It counts as a discrepancy where it is larger than "
-    "the noise of the run and its interval at 99 % excludes none.",
+    "the noise of the run and its interval at 99 % excludes none. LAT110 to LAT112 are the factors "
+    "of the ratio that exceed the noise, the largest first; ARC codes name what differs in the "
+    "graphs.",
     unit="ms",
     sides_are="slower first",
 )
@@ -184,7 +202,11 @@ def _measured(result: StudyResult) -> Ranking:
 
 
 def _latency(result: StudyResult) -> Ranking:
-    records = [r for r in result.records if isinstance(r.values, LatencyValues)]
+    records = [
+        record
+        for record in result.records
+        if isinstance(record.values, LatencyValues) and record.values.repeat == 0
+    ]
     apart = "no two of them share an architecture and a run"
     return _ranking(
         result,
@@ -282,7 +304,18 @@ def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
         verdict=row.verdict,
         verdict_class=_CLASSES[row.verdict],
         chart=chart,
+        why=tuple(_why(cause) for cause in row.causes),
+        unexplained="" if row.causes else _unexplained(row),
     )
+
+
+def _why(cause: Cause) -> Why:
+    meaning = graphs.meaning(cause.code)
+    return Why(cause.code, None if meaning is None else meaning.anchor, cause.words)
+
+
+def _unexplained(row: Discrepancy) -> str:
+    return "no reason known" if row.verdict == "discrepancy" else row.verdict
 
 
 def _side(entry: str, value: float, unit: str, state: str, origin: str | None) -> Side:
@@ -345,31 +378,3 @@ def _tally(rows: Sequence[Discrepancy], top: int) -> str:
         else "The only pair"
     )
     return f"{shown} of entries; {tally}."
-
-
-def conditions(records: Iterable[Record]) -> tuple[str, ...]:
-    """Return one phrase per condition of the measurements, for example ``threads 1``."""
-    seen: dict[str, set[str]] = {}
-    for record in records:
-        for name, value in record.conditions.items():
-            if value is None or value == "":  # not set
-                continue
-            seen.setdefault(name, set()).add(_condition(value))
-    phrases = []
-    for name, values in sorted(seen.items()):
-        ordered = sorted(values, key=lambda text: (len(text), text))
-        shown = numbers.listing(ordered, "or") if len(ordered) < 5 else "differing by entry"
-        phrases.append(f"{name.replace('_', ' ')} {shown}")
-    return tuple(phrases)
-
-
-def _condition(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return numbers.TIMES.join(_condition(item) for item in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = str(value)
-    is_hash = len(text) == 64 and set(text) <= set("0123456789abcdef")
-    return text[:12] + "…" if is_hash else text

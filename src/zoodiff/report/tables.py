@@ -39,6 +39,7 @@ COLUMNS = (
     "high_source",
     "low_source",
     "note",
+    "causes",
 )
 """Columns with one meaning and one unit each; empty (null) if the row's metric lacks the column."""
 
@@ -78,6 +79,7 @@ def _row(rank: int, discrepancy: Discrepancy) -> dict[str, Any]:
         "high_source": discrepancy.high_source,
         "low_source": discrepancy.low_source,
         "note": discrepancy.note,
+        "causes": "; ".join(f"{cause.code} {cause.words}" for cause in discrepancy.causes) or None,
     }
     return {column: known.get(column) for column in COLUMNS}
 

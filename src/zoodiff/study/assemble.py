@@ -27,6 +27,7 @@ from zoodiff.study.config import Study
 from zoodiff.study.graph_answers import graph_answers
 from zoodiff.study.names import names_table
 from zoodiff.study.result import ComparedGraphs, Explained, StudyResult
+from zoodiff.study.row_causes import RowCauses, with_causes
 
 _ELSEWHERE = ("difference", "explanation", "names")
 """Kinds of records that a result has in fields of their own."""
@@ -64,6 +65,9 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
     lost += _unread(records, accuracy.unread)
     graphs, differences = graph_answers(records, compared, comparisons)
     claimed = None if study.claims is None else rank(study.claims)
+    known = RowCauses(records, graphs, differences, explanations)
+    if claimed is not None:
+        claimed = claimed.model_copy(update={"rows": with_causes(claimed.rows, known)})
     return StudyResult(
         study=manifest.study,
         title=study.title,
@@ -75,8 +79,8 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         claimed=claimed,
         comparisons=comparisons,
         not_compared=None if names else _not_compared(records, comparisons, claimed),
-        measured_accuracy=list(accuracy.pairs),
-        latency=pairs,
+        measured_accuracy=with_causes(accuracy.pairs, known),
+        latency=with_causes(pairs, known),
         controls=controls,
         mismatches=_with_effect(mismatches.mismatches(records, comparisons), graphs),
         differences=differences,
