@@ -95,6 +95,8 @@ class Watcher:
     def __init__(self, kill: bool = False) -> None:
         self.kill, self.killed, self.tasks, self.finished = kill, 0, 0, 0
 
+    def expects(self, sentence: str) -> None: ...
+
     def begin(self, tasks: int, finished: int) -> None:
         self.tasks = tasks
 

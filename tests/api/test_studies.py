@@ -21,6 +21,8 @@ class Watcher(Silent):
         self.tasks: tuple[int, int] | None = None
         self.ended = False
 
+    def expects(self, sentence: str) -> None: ...
+
     def begin(self, tasks: int, finished: int) -> None:
         self.tasks = (tasks, finished)
 

@@ -47,6 +47,8 @@ class Watcher:
     def __init__(self, at_step: Any = lambda: None) -> None:
         self.at_step, self.done_tasks = at_step, 0
 
+    def expects(self, sentence: str) -> None: ...
+
     def begin(self, tasks: int, finished: int) -> None:
         self.tasks, self.finished = tasks, finished
 

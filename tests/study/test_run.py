@@ -33,6 +33,8 @@ class Watcher:
         self.found = 0
         self.interrupt_before = interrupt_before
 
+    def expects(self, sentence: str) -> None: ...
+
     def begin(self, tasks: int, finished: int) -> None:
         self.found = finished
 

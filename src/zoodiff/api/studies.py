@@ -44,6 +44,9 @@ class Silent:
     def begin(self, tasks: int, finished: int) -> None:
         """Ignore the beginning."""
 
+    def expects(self, sentence: str) -> None:
+        """Ignore how long it will take."""
+
     def task(self, label: str) -> None:
         """Ignore a task."""
 

@@ -22,6 +22,7 @@ from zoodiff.cores import count_usable_cores
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency import system_noise
+from zoodiff.latency.budget import Budget as Budget  # noqa: PLC0414
 from zoodiff.latency.ordering import orders
 from zoodiff.latency.subject import Loaded, TimedEntry, TimedProcess
 from zoodiff.stats import ratios
@@ -35,33 +36,14 @@ PAUSE_MS = 10.0
 """Idle time before calls when the sensitivity to pauses is measured: by then the processor has
 lowered its clock, and other programs have replaced the contents of the caches."""
 _PAUSED_CALLS = 4
+_LONGEST_PAUSED_MS = 20 * PAUSE_MS
+"""Latency from which pauses before calls are not measured: they are lost in it."""
 _LEAST_ROUNDS = 5
 _SETTLE_MS = 1.0
 _AHEAD = 2
 """Processes that import their frameworks at the same time; more would slow each other down."""
 _LONG_MS = 20.0
 """Latency from which no untimed call precedes a block: the call would cost more than it gains."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Limits of a measurement."""
-
-    seconds: float = 60.0
-    """Measuring time of all entries together, without loading."""
-    processes: int = 5
-    """The least number of fresh processes per entry."""
-    most_processes: int = 15
-    rounds: int | None = None
-    """Rounds per process; None: as many as the time allows."""
-    block_ms: float = 20.0
-    """A block has as many calls as the slowest entry makes in this time, at least one. All entries
-    make the same number of calls, so that the lower quartile is the same statistic for each."""
-    target_percent: float = 1.0
-    """Measuring stops when half the width of every ratio's interval is at most this."""
-    pauses: bool = True
-    """Whether the sensitivity to pauses between calls is measured."""
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -225,14 +207,15 @@ class _State:
         try:
             running = self._load(started)
             check([self.samples[subject.name].loaded for subject in self.alive])
-            self.loading += time.perf_counter() - began
+            loading = time.perf_counter() - began
+            self.loading += loading
             began = time.perf_counter()
             place = next(self._places)
             with cores.avoid(place):
                 if place is not None:
                     for subject in self.alive:
                         running[subject.name].place(place)
-                self._rounds(number, running, rng)
+                self._rounds(running, rng, loading)
                 self._measure_after_rounds(number, running)
             self.spent += time.perf_counter() - began
         finally:
@@ -303,12 +286,14 @@ class _State:
         self._calls = self._calls or min(fitting, default=1)
 
     def _rounds(
-        self, number: int, running: dict[str, TimedProcess], rng: np.random.Generator
+        self, running: dict[str, TimedProcess], rng: np.random.Generator, loading: float
     ) -> None:
         import numpy as np
 
         blocks: dict[str, list[list[float]]] = {subject.name: [] for subject in self.alive}
-        end = time.perf_counter() + self.budget.seconds / (2 * self.budget.processes)
+        fixed = self.budget.rounds is not None
+        seconds = loading if fixed else self.budget.seconds / (2 * self.budget.processes)
+        end = time.perf_counter() + seconds
         turn = orders(len(self.alive), rng)
         members = list(self.alive)
         done = 0
@@ -335,10 +320,11 @@ class _State:
             samples.calls.append(np.concatenate([np.array(block) for block in timed_blocks]))
 
     def _has_time(self, done: int, end: float) -> bool:
-        if self.budget.rounds is not None:
-            return done < self.budget.rounds
+        rounds, least = self.budget.rounds, self.budget.least_rounds
+        if rounds is not None and (least is None or done >= rounds):
+            return done < rounds
         # An even number of rounds, since every order is followed by its reverse.
-        return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
+        return done < (least or _LEAST_ROUNDS) or done % 2 == 1 or time.perf_counter() < end
 
     def _settle_ms(self, name: str) -> float:
         """Return the milliseconds of untimed calls before a block, which refill the caches.
@@ -354,7 +340,7 @@ class _State:
         for subject in list(self.alive):
             samples, process = self.samples[subject.name], running[subject.name]
             try:
-                if self.budget.pauses and not subject.conditions.pause_ms:
+                if self._measures_pauses(subject):
                     paused = process.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
                     samples.paused_ms.append(statistics.median(paused))
                 if number == 0:
@@ -363,6 +349,12 @@ class _State:
                 samples.peak_rss_bytes = max(samples.peak_rss_bytes, process.peak_rss_bytes())
             except ZoodiffError as error:
                 self._fail(subject, error)
+
+    def _measures_pauses(self, subject: TimedEntry) -> bool:
+        """Return whether calls after pauses are timed; they would add little to very long calls."""
+        if not self.budget.pauses or subject.conditions.pause_ms:
+            return False
+        return float(self.samples[subject.name].rounds[-1].min()) < _LONGEST_PAUSED_MS
 
     def _fail(self, subject: TimedEntry, error: ZoodiffError) -> None:
         self.failures.append((subject, str(error)))

@@ -7,7 +7,7 @@ records of the other for the same entries and settings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zoodiff.latency.benchmark import Budget
@@ -47,6 +47,8 @@ def settings_of(conditions: Conditions, budget: Budget) -> tuple[tuple[str, Any]
     has no effect.
     """
     fixed = budget.rounds is not None and budget.most_processes <= budget.processes
+    # Left out where it is not set, so that records of versions without it keep their keys.
+    stops_early = () if budget.least_rounds is None else (("least_rounds", budget.least_rounds),)
     return (
         ("batch", conditions.batch),
         ("threads", conditions.threads),
@@ -59,6 +61,7 @@ def settings_of(conditions: Conditions, budget: Budget) -> tuple[tuple[str, Any]
         ("target_percent", None if fixed else float(budget.target_percent)),
         ("max_seconds", float(budget.seconds)),
         ("seed", budget.seed),
+        *stops_early,
     )
 
 
@@ -80,10 +83,29 @@ def budget_of(settings: Mapping[str, Any]) -> Budget:
         processes=settings["processes"],
         most_processes=settings["most_processes"],
         rounds=settings["rounds"],
+        least_rounds=settings.get("least_rounds"),
         block_ms=settings["block_ms"],
         target_percent=Budget.target_percent if target is None else target,
         seed=settings["seed"],
     )
+
+
+WHOLE, STRIPPED = 2, 3
+"""``repeat`` in records of runs in the reference runtime: of the whole network, and without the
+pre/post-processing that only it has inside."""
+
+
+def with_references(task: Task) -> Task:
+    """Return a latency task that also times the networks in the reference runtime."""
+    return replace(task, conditions=(*task.conditions, (_REFERENCES, True)))
+
+
+def has_references(task: Task) -> bool:
+    """Return whether a latency task also times the networks in the reference runtime."""
+    return bool(task.settings.get(_REFERENCES))
+
+
+_REFERENCES = "reference_runs"
 
 
 @dataclass(frozen=True)
@@ -94,6 +116,8 @@ class RunKeys:
     """Keys of the compared entries; all must have a record."""
     controls: tuple[str, ...]
     """Keys of the A/A controls of these entries; one of them must have a record."""
+    references: tuple[str, ...] = ()
+    """Keys of runs in the reference runtime; those that exist belong to the run."""
 
     @classmethod
     def of(cls, parts: Sequence[tuple[Task, Entry]]) -> RunKeys:
@@ -101,11 +125,17 @@ class RunKeys:
         return cls(
             tuple(task.key(entry) for task, entry in parts),
             tuple(task.key(entry, repeat=1) for task, entry in parts),
+            tuple(
+                task.key(entry, repeat)
+                for task, entry in parts
+                if has_references(task)
+                for repeat in (WHOLE, STRIPPED)
+            ),
         )
 
 
 def newest_run(store: Store, keys: RunKeys, *, again: bool = False) -> list[NamedRecord] | None:
-    """Return the records of the newest run with all entries and a control, entries first.
+    """Return the records of the newest run with all entries and a control; the entries are first.
 
     Returns None if there is no such run: entries are only comparable within one run, and without
     a control no difference counts. With ``again``, records that other processes wrote since the
@@ -113,11 +143,13 @@ def newest_run(store: Store, keys: RunKeys, *, again: bool = False) -> list[Name
     """
     entries = [_by_run(store, key, again) for key in keys.entries]
     controls = [_by_run(store, key, again) for key in keys.controls]
+    references = [_by_run(store, key, again) for key in keys.references]
     whole = set.intersection(*map(set, entries)) & {run for by_run in controls for run in by_run}
     if not whole:
         return None
     newest = max(whole, key=lambda run: (entries[0][run][1].finished, run))
-    return [by_run[newest] for by_run in (*entries, *controls) if newest in by_run]
+    members = (*entries, *controls, *references)
+    return [by_run[newest] for by_run in members if newest in by_run]
 
 
 def _by_run(store: Store, key: str, again: bool) -> dict[str, NamedRecord]:

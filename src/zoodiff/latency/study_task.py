@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
+from zoodiff.latency.attribution.explain import ReferenceSetup, prepare_references
+from zoodiff.latency.attribution.reference_runs import stripped, whole
 from zoodiff.latency.benchmark import Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.record_keys import budget_of, conditions_of
+from zoodiff.latency.record_keys import (
+    STRIPPED,
+    WHOLE,
+    budget_of,
+    conditions_of,
+    has_references,
+)
+from zoodiff.latency.recorded_parts import INSIDE, NO_REFERENCE, RUNTIME
 from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
@@ -28,14 +41,20 @@ def measure(
     conditions, budget = conditions_of(task.settings), budget_of(task.settings)
     subjects = [TimedEntry(str(entry.ref), entry, conditions) for entry in task.entries]
     started = now()
-    measured = measure_rounds(
-        with_controls(subjects),
-        budget,
-        lambda subject: BenchmarkProcess(subject, seed=budget.seed, limits=pool.limits),
-        step=on_step,
-    )
+    with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder:
+        setup = None
+        if has_references(task) and len(subjects) > 1:
+            setup = prepare_references(pool, subjects, Path(folder), budget.seed)
+        measured = measure_rounds(
+            [*with_controls(subjects), *(setup.references if setup else ())],
+            budget,
+            lambda subject: BenchmarkProcess(subject, seed=budget.seed, limits=pool.limits),
+            step=on_step,
+        )
+    names = {subject.name for subject in subjects}
     for samples in measured.samples:
-        pool.learn(samples.subject.entry.worker, samples.loaded.versions)
+        if samples.subject.name in names:
+            pool.learn(samples.subject.entry.worker, samples.loaded.versions)
     failures = [
         Failure(
             kind="latency",
@@ -44,27 +63,64 @@ def measure(
             reason=reason,
         )
         for subject, reason in measured.failures
-        if subject.copy == 0
+        if subject.name in names
     ]
-    return records_of(task, measured, started), failures
+    return records_of(task, measured, started, setup), failures
 
 
-def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
-    """Return one record per entry and control; ``started`` is the group that they share."""
-    finished = now()
-    return [_record(task, samples, measured, started, finished) for samples in measured.samples]
+def records_of(
+    task: Task, measured: Measured, started: str, setup: ReferenceSetup | None = None
+) -> list[Record]:
+    """Return one record per entry, control and reference run.
+
+    ``started`` is the group that they share.
+    """
+    span = started, now()
+    references = _reference_runs(setup) if setup else {}
+    return [
+        _record(
+            task,
+            references.get(samples.subject.name) or _Run(samples.subject, samples.subject.copy),
+            samples,
+            measured,
+            span,
+        )
+        for samples in measured.samples
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a series of timings belongs to."""
+
+    subject: TimedEntry
+    repeat: int
+    facts: tuple[tuple[str, Any], ...] = ()
+    """Conditions of the record beside those of the task."""
+
+
+def _reference_runs(setup: ReferenceSetup) -> dict[str, _Run]:
+    """Return the runs in the reference runtime by their names in the measurement."""
+    runs = {}
+    for subject, model in zip(setup.subjects, setup.models, strict=True):
+        facts = ((RUNTIME, "ONNX Runtime"), (INSIDE, list(model.inside)))
+        runs[whole(subject)] = _Run(subject, WHOLE, facts)
+        runs[stripped(subject)] = _Run(subject, STRIPPED, facts)
+        if model.reason:
+            runs[subject.name] = _Run(subject, 0, ((NO_REFERENCE, model.reason),))
+    return runs
 
 
 def _record(
-    task: Task, samples: Samples, measured: Measured, started: str, finished: str
+    task: Task, run: _Run, samples: Samples, measured: Measured, span: tuple[str, str]
 ) -> Record:
     import numpy as np
 
-    subject, loaded = samples.subject, samples.loaded
+    subject, loaded = run.subject, samples.loaded
     times = samples.call_times
     centre = ratios.latency(samples.medians)
     return Record(
-        key=task.key(subject.entry, subject.copy),
+        key=task.key(subject.entry, run.repeat),
         entry=str(subject.entry.ref),
         zoo=subject.entry.zoo.name,
         model=subject.entry.model.name,
@@ -80,11 +136,12 @@ def _record(
             **task.settings,
             # Sorted, so that channels-first and channels-last shapes are equal.
             "input_shape": sorted(loaded.input_shape),
+            **dict(run.facts),
         },
         versions=dict(loaded.versions),
         hardware=hardware(),
-        started=started,
-        finished=finished,
+        started=span[0],
+        finished=span[1],
         values=LatencyValues(
             median_ms=Interval(value=centre.value, low=centre.low, high=centre.high),
             p10_ms=times.p10,
@@ -101,8 +158,8 @@ def _record(
             stopped=measured.stopped,
             system_noise=list(measured.system_noise),
             environment=_environment(samples).to_dict(),
-            group=started,
-            repeat=subject.copy,
+            group=span[0],
+            repeat=run.repeat,
         ),
     )
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import exp, log
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from zoodiff.host.environment import Environment, comparable
+from zoodiff.latency.causes import causes_of
 from zoodiff.latency.conditions import MeasuredConditions, differences
-from zoodiff.results import Comparison, Control, Discrepancy, Interval, Verdict
+from zoodiff.latency.recorded_parts import by_process, recorded_parts
+from zoodiff.results import Cause, Comparison, Control, Discrepancy, Interval, Verdict
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
-from zoodiff.store.records import LatencyValues, Record
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from zoodiff.store.records import ArchitectureValues, LatencyValues, Record
 
 LEVEL = 0.99
 """Level of the interval that must exclude 1 for a difference to count: less than one false alarm
@@ -58,18 +56,6 @@ def judge(
     return Judged(ratio, "no difference shown")
 
 
-def by_process(values: LatencyValues) -> list[NDArray[np.float64]]:
-    """Return the block times that form ratios, processes -> (rounds,) milliseconds.
-
-    They are lower quartiles of blocks, or medians in records that lack quartiles.
-    """
-    import numpy as np
-
-    every = np.array(values.round_quartiles_ms or values.round_medians_ms)
-    ends = np.cumsum(values.process_rounds or [len(every)])
-    return [process for process in np.split(every, ends[:-1]) if len(process)]
-
-
 def compare(
     records: Iterable[Record],
     comparisons: Sequence[Comparison] | None = None,
@@ -83,6 +69,10 @@ def compare(
     the noise of that run's controls; without a control, no difference counts. Pairs whose
     conditions differ are not comparable; ``allowed`` names conditions that may differ.
     """
+    records = list(records)
+    macs = {
+        (r.zoo, r.model): r.values.macs for r in records if isinstance(r.values, ArchitectureValues)
+    }
     groups: dict[str, list[Record]] = {}
     for record in records:
         if isinstance(record.values, LatencyValues):
@@ -99,7 +89,10 @@ def compare(
             name = _comparison_of(first, second, originals, comparisons)
             if name is not None:
                 pair = _pair(first, second, floor, allowed)
-                discrepancies.append(pair.model_copy(update={"architecture": name}))
+                known = {"architecture": name}
+                if pair.verdict == "discrepancy" and floor is not None:
+                    known |= _why(pair, (first, second), members, floor, macs)
+                discrepancies.append(pair.model_copy(update=known))
     discrepancies.sort(key=lambda d: d.difference, reverse=True)
     return discrepancies, controls
 
@@ -177,6 +170,32 @@ def _pair(
         low_weights=fast.weights.state,
         note=_note(slow, fast, floor, unequal),
     )
+
+
+def _why(
+    pair: Discrepancy,
+    records: tuple[Record, Record],
+    run: Sequence[Record],
+    floor: float,
+    macs: Mapping[tuple[str, str], int],
+) -> dict[str, Any]:
+    """Return the causes of a discrepancy, and its note with the reason if they are not known."""
+    slow, fast = sorted(records, key=lambda record: record.entry != pair.high_entry)
+    known = macs.get((slow.zoo, slow.model)), macs.get((fast.zoo, fast.model))
+    fewer: list[Cause] = []
+    if known[0] is not None and known[1] is not None and known[0] < known[1]:
+        counts = [f"{number / 1e9:.2f} G" for number in known if number is not None]
+        words = f"{slow.entry}: it has {counts[0]} multiply-accumulates, {fast.entry} {counts[1]}"
+        fewer.append(Cause(code="LAT103", words=words))
+    parts = recorded_parts(slow, fast, run)
+    if parts is None:
+        return {"causes": fewer}
+    if parts.reason:
+        note = "; ".join(filter(None, (pair.note, f"not decomposed: {parts.reason}")))
+        return {"causes": fewer, "note": note}
+    causes = [*causes_of(parts, floor, slow.entry, fast.entry), *fewer]
+    words = f"{slow.entry} is slower, and no single factor exceeds the noise of the run"
+    return {"causes": causes or [Cause(code="LAT101", words=words)]}
 
 
 def _verdict(judged: Judged, floor: float | None) -> Verdict:

@@ -40,6 +40,34 @@ class Entries(_Table):
     zoos: Zoos = Field(default=[], description="zoos to take the architectures from; all if empty")
 
 
+class Selection(_Table):
+    """[select]: entries by a rule; sections take them with ``entries = "selected"``."""
+
+    names: list[str] | Literal["shared"] = Field(
+        default="shared",
+        description='"shared": all names of these zoos; or names and patterns, such as resnet*',
+    )
+    zoos: Zoos = Field(
+        default=[], description="zoos to take entries from, in this order; all listed ones if empty"
+    )
+    min_zoos: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=2, description="zoos that must have a name for it to be selected"
+    )
+    per_zoo: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="most entries of one name in one zoo"
+    )
+    without: list[str] = Field(
+        default=[], description="names, references and patterns of both to leave out"
+    )
+    weights: dict[str, str] = Field(
+        default={},
+        description="zoo -> weights to take instead of its default ones, where an entry has them",
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="most names, drawn with the study's seed"
+    )
+
+
 class Group(Entries):
     """[[group]]: entries that are compared with each other, in every section of the study."""
 
@@ -49,6 +77,14 @@ class Group(Entries):
 class Section(Entries):
     """A section: one kind of measurement, of its own entries and of all groups."""
 
+    entries: list[str] | Literal["selected", "described"] = Field(  # type: ignore[assignment]
+        default=[],
+        description='references; or "selected": those of [select], "described": those of '
+        "[architecture], both compared by architecture",
+    )
+    min_zoos: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1, description="comparisons of entries from fewer zoos are left out"
+    )
     compare: Literal["together", "by architecture"] = Field(
         default="together",
         description="whether the entries are one comparison, or one per architecture",
@@ -67,12 +103,37 @@ class LatencyTable(Section):
     processes: Annotated[int, Field(ge=1, le=100)] = Field(
         default=5, description="fresh processes per entry; their spread determines the interval"
     )
+    least_processes: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        default=None,
+        description="processes after which measuring stops once target_percent is reached; all "
+        "processes are started if it is not set",
+    )
+    target_percent: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=5.0, description="half the width of the widest interval of a ratio, with the above"
+    )
     rounds: Annotated[int, Field(ge=3, le=10_000)] = Field(
         default=15, description="rounds per process; in a round every entry has one block"
+    )
+    least_rounds: Annotated[int, Field(ge=2, le=10_000)] | None = Field(
+        default=None,
+        description="rounds after which a process stops once they took as long as loading it; all "
+        "rounds are run if it is not set",
     )
     block_seconds: Annotated[float, Field(gt=0, le=60)] = 0.05
     max_seconds: Annotated[float, Field(gt=0)] = Field(
         default=600.0, description="measuring time without loading, after which no process starts"
+    )
+    max_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="minutes after which a run starts no further comparison; the next run goes on",
+    )
+    per_name: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="most entries per comparison, the first ones; all if not set"
+    )
+    why: bool = Field(
+        default=False,
+        description="whether each network is also timed in one reference runtime, so that ratios "
+        "are decomposed",
     )
     weights: Literal["random", "published"] = "random"
 
@@ -142,6 +203,7 @@ class Study(_Table):
             permissions.digest_of(digest)
         return digests
 
+    select: Selection | None = None
     architecture: ArchitectureTable | None = None
     latency: LatencyTable | None = None
     accuracy: AccuracyTable | None = None
@@ -207,12 +269,31 @@ def parse(text: str, path: str = "study") -> LoadedStudy:
     except ValidationError as error:
         raise invalid(error, path, text) from None
     loaded = LoadedStudy(study=study, path=path, text=text)
+    _check_entries(loaded)
     if study.claims is not None:
         try:
             table.parse(study.claims)
         except ClaimsError as error:
             raise key_error(loaded, error.key, error) from None
     return loaded
+
+
+def _check_entries(loaded: LoadedStudy) -> None:
+    """Raise StudyError if a section takes its entries from a table that is not there."""
+    study = loaded.study
+    for name in ("architecture", "latency", "accuracy"):
+        section: Section | None = getattr(study, name)
+        if section is None or not isinstance(section.entries, str):
+            continue
+        table = "select" if section.entries == "selected" else "architecture"
+        if getattr(study, table) is None or table == name:
+            raise key_error(
+                loaded,
+                (name, "entries"),
+                StudyError(
+                    f'entries = "{section.entries}" needs a table [{table}] to take them of'
+                ),
+            )
 
 
 def key_error(loaded: LoadedStudy, location: tuple[str, ...], error: Exception) -> StudyError:
@@ -250,6 +331,7 @@ def invalid(
 def _keys(location: tuple[str, ...]) -> list[str]:
     tables: dict[tuple[str, ...], type[BaseModel]] = {
         (): Study,
+        ("select",): Selection,
         ("architecture",): ArchitectureTable,
         ("latency",): LatencyTable,
         ("accuracy",): AccuracyTable,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from zoodiff.entry import RANDOM, did_you_mean, meant
 from zoodiff.errors import StudyError, UnknownNameError, UnreadableFileError, UsageError
 from zoodiff.latency.benchmark import Budget
 from zoodiff.latency.conditions import Conditions
-from zoodiff.latency.record_keys import fixed_budget, task_of
+from zoodiff.latency.record_keys import fixed_budget, task_of, with_references
 from zoodiff.results import Comparison
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
@@ -30,6 +30,7 @@ from zoodiff.study.config import (
     Study,
 )
 from zoodiff.study.groups import Group, by_architecture, groups_of, named_group, without_parts
+from zoodiff.study.selection import select as select_entries
 from zoodiff.tasks import Kind, Task
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
@@ -47,6 +48,8 @@ class Plan:
     """Files that cannot be opened, and entries whose download is not allowed."""
     comparisons: tuple[Comparison, ...]
     """Which entries are compared with each other."""
+    max_seconds: Mapping[str, float] = field(default_factory=dict)
+    """By kind of task: seconds after which a run starts no further task of this kind."""
 
 
 def plan(loaded: LoadedStudy) -> Plan:
@@ -55,9 +58,11 @@ def plan(loaded: LoadedStudy) -> Plan:
     tasks: list[Task] = []
     left_out: dict[tuple[str, str], Failure] = {}
     comparisons: list[Comparison] = []
+    selected = select_entries(loaded)
+    left_out.update({("architecture", absent.entry): absent for absent in selected.absent})
 
     def select(kind: Kind, section: Section) -> list[Group]:
-        groups, missing = _groups(loaded, kind, section)
+        groups, missing = _groups(loaded, kind, section, selected.entries)
         left_out.update({(kind, failure.entry): failure for failure in missing})
         return groups
 
@@ -86,9 +91,22 @@ def plan(loaded: LoadedStudy) -> Plan:
     if study.latency is not None:
         groups = _timed_groups(study.latency, select("latency", study.latency))
         comparisons += [group.comparison("latency") for group in groups]
-        conditions, budget = _latency_settings(study, study.latency)
-        tasks += [task_of(group.entries, conditions, budget) for group in groups]
-    return Plan(tuple(tasks), tuple(left_out.values()), tuple(comparisons))
+        tasks += _latency_tasks(study, study.latency, groups)
+    return Plan(
+        tuple(tasks), tuple(left_out.values()), tuple(comparisons), _max_seconds(study.latency)
+    )
+
+
+def _max_seconds(timing: LatencyTable | None) -> dict[str, float]:
+    if timing is None or timing.max_minutes is None:
+        return {}
+    return {"latency": 60 * timing.max_minutes}
+
+
+def _latency_tasks(study: Study, timing: LatencyTable, groups: Sequence[Group]) -> list[Task]:
+    conditions, budget = _latency_settings(study, timing)
+    tasks = [task_of(group.entries, conditions, budget) for group in groups]
+    return [with_references(task) for task in tasks] if timing.why else tasks
 
 
 def _latency_settings(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
@@ -99,6 +117,14 @@ def _latency_settings(study: Study, timing: LatencyTable) -> tuple[Conditions, B
         seconds=timing.max_seconds,
         seed=study.seed,
     )
+    if timing.least_processes is not None:
+        budget = replace(
+            budget,
+            processes=min(timing.least_processes, timing.processes),
+            target_percent=timing.target_percent,
+        )
+    if timing.least_rounds is not None:
+        budget = replace(budget, least_rounds=timing.least_rounds)
     return Conditions(batch=timing.batch, threads=timing.threads), budget
 
 
@@ -108,7 +134,7 @@ def _timed_groups(timing: LatencyTable, groups: Sequence[Group]) -> list[Group]:
     for group in groups:
         weighted = [_with_timed_weights(entry, timing.weights) for entry in group.entries]
         unique = {str(entry.ref): entry for entry in weighted}
-        timed.append(Group(group.name, tuple(unique.values())))
+        timed.append(Group(group.name, tuple(unique.values())[: timing.per_name]))
     return timed
 
 
@@ -117,27 +143,60 @@ def _members(groups: Sequence[Group]) -> list[Entry]:
     return list({str(entry.ref): entry for group in groups for entry in group.entries}.values())
 
 
-def _groups(loaded: LoadedStudy, kind: Kind, section: Section) -> tuple[list[Group], list[Failure]]:
-    """Return the groups of a section and of the study, and the entries that are left out."""
+def _groups(
+    loaded: LoadedStudy, kind: Kind, section: Section, selected: Sequence[Entry]
+) -> tuple[list[Group], list[Failure]]:
+    """Return the groups of a section and of the study, and the entries that are left out.
+
+    ``selected`` are the entries of the table [select].
+    """
     omitted: list[Failure] = []
 
     def select(listed: Entries, where: str) -> tuple[list[Entry], list[Entry]]:
         named, others, unreadable = _select(loaded, kind, listed, where)
         omitted.extend(unreadable)
-        if not loaded.study.download:
-            omitted.extend(_declined_download(kind, e) for e in others if e.model.needs_file)
-            others = [e for e in others if not e.model.needs_file]
-        return named, others
+        return named, _allowed(loaded, kind, others, omitted)
 
+    if section.entries == "described" and loaded.study.architecture is not None:
+        described = loaded.study.architecture
+        section = section.model_copy(
+            update={
+                "entries": described.entries,
+                "architectures": described.architectures,
+                "zoos": described.zoos,
+                "compare": described.compare,
+            }
+        )
+    by_rule = section.entries == "selected"
+    if by_rule:
+        section = section.model_copy(update={"entries": []})
     named, others = select(section, kind)
-    if section.compare == "by architecture":
+    if by_rule:
+        known = {str(entry.ref) for entry in (*named, *others)}
+        others += _allowed(loaded, kind, [e for e in selected if str(e.ref) not in known], omitted)
+    if section.compare == "by architecture" or by_rule:
         groups = by_architecture([*named, *others])
     else:
         groups = groups_of(named, others)
     for group in loaded.study.group:
         named, others = select(group, "group")
         groups.append(named_group([*named, *others], group.name))
-    return without_parts([group for group in groups if group.entries]), omitted
+    groups = [
+        group
+        for group in groups
+        if group.entries and len({entry.zoo.name for entry in group.entries}) >= section.min_zoos
+    ]
+    return without_parts(groups), omitted
+
+
+def _allowed(
+    loaded: LoadedStudy, kind: Kind, entries: Sequence[Entry], omitted: list[Failure]
+) -> list[Entry]:
+    """Return the entries that the study may describe; add the others to ``omitted``."""
+    if loaded.study.download:
+        return list(entries)
+    omitted.extend(_declined_download(kind, entry) for entry in entries if entry.model.needs_file)
+    return [entry for entry in entries if not entry.model.needs_file]
 
 
 def _accuracy_settings(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:

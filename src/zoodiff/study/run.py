@@ -13,6 +13,7 @@ from zoodiff.engines.choose import Choice
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.study.config import LoadedStudy
+from zoodiff.study.expected_time import expected_time
 from zoodiff.study.plan import plan
 from zoodiff.study.scheduler import Observer as Observer  # noqa: PLC0414
 from zoodiff.study.scheduler import Scheduler
@@ -59,7 +60,10 @@ def run(
         if waiting:
             choice = engine or Choice()
             choice = replace(choice, limits=_with_code(limits or choice.limits, loaded))
-            Scheduler(state, observer, choice).run(waiting)
+            expected = expected_time(waiting.values(), planned.max_seconds, choice.jobs)
+            if expected:
+                observer.expects(expected)
+            Scheduler(state, observer, choice, planned.max_seconds).run(waiting)
     except BaseException:
         state.save_if_possible()
         raise

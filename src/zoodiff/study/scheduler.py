@@ -19,6 +19,7 @@ from zoodiff.study.differences import DifferenceTask
 from zoodiff.study.explanations import ExplanationTask, pairs_to_explain
 from zoodiff.study.jobs import failure, job_of, placeholder_of, work
 from zoodiff.study.state import DIVIDED, State, finished
+from zoodiff.study.time_limits import TimeLimits
 from zoodiff.tasks import Finished, Kind, Task
 
 _WAITS_FOR: dict[Kind, Kind] = {"difference": "architecture", "explanation": "accuracy"}
@@ -33,6 +34,9 @@ class Observer(Protocol):
 
     def begin(self, tasks: int, finished: int) -> None:
         """Called when a run starts, with the numbers of all and of finished tasks."""
+
+    def expects(self, sentence: str) -> None:
+        """Called before the first task starts, with a sentence about how long all will take."""
 
     def task(self, label: str) -> None:
         """Called when a task starts."""
@@ -96,8 +100,16 @@ class _ActiveTask:
 class Scheduler:
     """Runs the unfinished tasks of a run on an engine."""
 
-    def __init__(self, state: State, observer: Observer, choice: Choice) -> None:
+    def __init__(
+        self,
+        state: State,
+        observer: Observer,
+        choice: Choice,
+        max_seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        """Take, by kind of task, the seconds after which no further task starts."""
         self._state, self._observer, self._choice = state, observer, choice
+        self._time_limits = TimeLimits(max_seconds or {})
         self._of_job: dict[str, _ActiveTask] = {}
         self._waits: set[str] = set()
         self._unfinished: dict[Kind, set[int]] = {}
@@ -170,11 +182,16 @@ class Scheduler:
             return Answer.YES
         if not self._lease(active, _lease_name(active.task)):
             return Answer.LATER
-        self._begin(active)
         state = self._state
+        late = self._time_limits.reason(active.task.kind)
+        if late is not None:
+            self._omit(active, late)
+            return Answer.NOT_NEEDED
+        self._begin(active)
         # Another run may have finished it since this run read the store.
         records = None if state.fresh else finished(state.store, active.task, again=True)
         if records is None:
+            self._time_limits.start(active.task.kind)
             return Answer.YES
         state.take(active.number, records)
         self._done(active, ())
@@ -305,6 +322,12 @@ class Scheduler:
     def _failed(self, active: _ActiveTask, error: ZoodiffError) -> None:
         self._begin(active)
         self._done(active, [failure(active.task.kind, e, str(error)) for e in active.task.entries])
+
+    def _omit(self, active: _ActiveTask, reason: str) -> None:
+        """End a task that is not run; a later run of the study runs it."""
+        self._begin(active)
+        failures = [failure(active.task.kind, entry, reason) for entry in active.task.entries]
+        self._done(active, [each.model_copy(update={"declined": True}) for each in failures])
 
     def _done(self, active: _ActiveTask, failures: Sequence[Failure]) -> None:
         self._release(active)

@@ -127,6 +127,9 @@ class _Bars:
     def begin(self, tasks: int, finished: int) -> None:
         self._bars.update(self._all, total=tasks, completed=finished)
 
+    def expects(self, sentence: str) -> None:
+        self._bars.console.print(as_text(sentence))
+
     def task(self, label: str) -> None:
         self._under_way[label] = self._bars.add_task(visible(label), total=None)
 
@@ -154,6 +157,9 @@ class _Lines:
         self._tasks, self._finished = tasks, finished
         if finished:
             say(f"{finished} of {tasks} tasks are in the store already")
+
+    def expects(self, sentence: str) -> None:
+        say(sentence)
 
     def task(self, label: str) -> None:
         self._begins[label] = self._last = time.monotonic()

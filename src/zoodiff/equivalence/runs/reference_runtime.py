@@ -146,7 +146,8 @@ def _start(engine: WorkerPool, zoos: Iterable[WorkerSpec]) -> None:
 
 def _read(engine: WorkerPool, entry: Entry, seed: int) -> _Read | ReferenceModel:
     try:
-        source = architecture.graph_of(engine, entry, role=_ROLE, threads=_THREADS)
+        # In a worker of its own: TensorFlow fixes its threads when it builds the first network.
+        source = architecture.graph_of(engine, entry)
         core = canonical(source)
         if len(core.inputs) != 1:
             raise MeasurementError(f"{entry.ref} has {len(core.inputs)} inputs; one is expected")

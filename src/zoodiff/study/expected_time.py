@@ -1,0 +1,131 @@
+"""Estimate how long the tasks of a run will take, before it starts.
+
+The figures are those of two cores of a virtual machine without other load. They are no promise:
+what counts is whether a run takes minutes or hours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from zoodiff.latency.budget import Budget
+from zoodiff.latency.record_keys import budget_of, has_references
+from zoodiff.tasks import Kind, Task
+from zoodiff.zoos import registry
+from zoodiff.zoos.registry import Entry
+
+_START_SECONDS = {"torchvision": 2.0, "timm": 2.2, "keras": 2.2, "tfmg": 3.5, "onnx": 0.7}
+"""Seconds to start a process of a zoo and load a network, with two starting at a time."""
+_OTHER_START = 2.2
+_DESCRIBE_SECONDS = {"torchvision": 1.1, "timm": 1.1, "keras": 0.6, "tfmg": 2.5, "onnx": 0.1}
+_OTHER_DESCRIBE = 1.5
+_COMPARE_SECONDS = 0.6
+"""Seconds to compare two graphs that were described before."""
+_MACS_PER_SECOND = 40e9
+"""Multiply-accumulates of one thread per second, for a network of usual layers."""
+_OTHER_MACS = 4e9
+"""Multiply-accumulates of a network of which no zoo publishes the number."""
+_CALLS_BESIDE_ROUNDS = 9
+"""Calls per process beside those in rounds: warming up, fitting blocks, calls after pauses."""
+_REFERENCE_SECONDS = 4.0
+"""Seconds to bring a network to the reference runtime, beside its runs."""
+_ORDER: tuple[tuple[Kind, str], ...] = (
+    ("architecture", "describing"),
+    ("difference", "comparing graphs"),
+    ("latency", "latency"),
+)
+
+
+def expected_time(
+    tasks: Iterable[Task], max_seconds: Mapping[str, float], jobs: int | None = None
+) -> str:
+    """Return in words how long tasks will take; empty without a task whose time is estimated.
+
+    ``max_seconds`` limits kinds of tasks; ``jobs`` run at a time, except latency. The time of
+    accuracy and its explanations depends on the images and is not estimated.
+    """
+    tasks = list(tasks)
+    seconds: dict[str, float] = {}
+    for task in tasks:
+        seconds[task.kind] = seconds.get(task.kind, 0.0) + seconds_of(task)
+    for kind in ("architecture", "difference"):
+        if kind in seconds:
+            seconds[kind] /= max(jobs or 1, 1)
+    for kind, most in max_seconds.items():
+        if kind in seconds:
+            seconds[kind] = min(seconds[kind], most)
+    parts = [f"{words} {_minutes(seconds[kind])}" for kind, words in _ORDER if kind in seconds]
+    if not parts:
+        return ""
+    whole = _minutes(sum(seconds[kind] for kind, _ in _ORDER if kind in seconds))
+    untold = {task.kind for task in tasks} & {"accuracy", "explanation"}
+    more = "; accuracy comes on top" if untold else ""
+    listed = f" ({', '.join(parts)})" if len(parts) > 1 else ""
+    return f"this will take about {whole}{listed}{more}"
+
+
+def seconds_of(task: Task) -> float:
+    """Return the expected seconds of a task; 0 for kinds that are not estimated."""
+    if task.kind == "architecture":
+        return sum(_DESCRIBE_SECONDS.get(e.zoo.name, _OTHER_DESCRIBE) for e in task.entries)
+    if task.kind == "difference":
+        return _COMPARE_SECONDS * math.comb(len(task.entries), 2)
+    if task.kind == "latency":
+        return _latency(task)
+    return 0.0
+
+
+def _latency(task: Task) -> float:
+    budget, batch = budget_of(task.settings), int(task.settings["batch"])
+    per_second = _MACS_PER_SECOND * int(task.settings["threads"])
+    calls = [batch * _macs(entry.model.architecture) / per_second for entry in task.entries]
+    starts = [_START_SECONDS.get(e.zoo.name, _OTHER_START) for e in task.entries]
+    prepared = 0.0
+    if has_references(task):
+        prepared = sum(_REFERENCE_SECONDS + 5 * seconds for seconds in calls)
+        calls, starts = calls * 2, [*starts, *(_START_SECONDS["onnx"] for _ in starts)]
+    calls, starts = [*calls, calls[0]], [*starts, starts[0]]  # the control
+    loading = sum(starts) + _CALLS_BESIDE_ROUNDS * sum(calls)
+    one_round = sum(max(seconds, budget.block_ms / 1000) for seconds in calls)
+    processes = (budget.processes + max(budget.processes, budget.most_processes)) / 2
+    return prepared + processes * loading + _measuring(budget, one_round, loading, processes)
+
+
+def _measuring(budget: Budget, one_round: float, loading: float, processes: float) -> float:
+    """Return the seconds of all rounds of all processes."""
+    if budget.rounds is None:
+        return budget.seconds
+    rounds = float(budget.rounds)
+    if budget.least_rounds is not None:
+        rounds = min(rounds, max(budget.least_rounds, loading / one_round))
+    return min(processes * rounds * one_round, max(budget.seconds, 2 * rounds * one_round))
+
+
+def _macs(architecture: str) -> float:
+    """Return the multiply-accumulates that a zoo publishes for a network of this name."""
+    return _published_macs().get(architecture, _OTHER_MACS)
+
+
+@cache
+def _published_macs() -> Mapping[str, float]:
+    known: dict[str, float] = {}
+    for architecture, entries in registry.by_architecture().items():
+        macs = [number for entry in entries if (number := _macs_of(entry)) is not None]
+        if macs:
+            known[architecture] = float(min(macs))
+    return known
+
+
+def _macs_of(entry: Entry) -> int | None:
+    return next((w.macs for w in entry.model.weights if w.macs is not None), None)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 60:
+        return "a minute" if seconds > 40 else "less than a minute"
+    if seconds < 5400:
+        minutes = round(seconds / 60)
+        return f"{minutes} minute{'s' if minutes != 1 else ''}"
+    return f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,76 @@
+"""How long a run will take, and the limits of its time."""
+
+from __future__ import annotations
+
+import pytest
+
+from zoodiff.errors import StudyError
+from zoodiff.study import config
+from zoodiff.study.expected_time import expected_time, seconds_of
+from zoodiff.study.plan import plan
+from zoodiff.study.time_limits import TimeLimits
+
+STUDY = """\
+name = "timed"
+title = "Timed"
+[architecture]
+compare = "by architecture"
+entries = [{entries}]
+[latency]
+entries = "described"
+min_zoos = 2
+rounds = 10
+block_seconds = 0.1
+{more}
+"""
+SMALL = '"torchvision:squeezenet1_1", "onnx:light_squeezenet"'
+LARGE = '"torchvision:vgg19", "onnx:light_vgg19"'
+
+
+def latency_seconds(entries: str, more: str = "") -> float:
+    planned = plan(config.parse(STUDY.format(entries=entries, more=more)))
+    return sum(seconds_of(task) for task in planned.tasks if task.kind == "latency")
+
+
+def test_larger_networks_references_and_more_processes_take_longer() -> None:
+    small = latency_seconds(SMALL)
+    assert latency_seconds(LARGE) > small
+    assert latency_seconds(SMALL, "why = true") > small
+    assert latency_seconds(SMALL, "processes = 9") > small
+    assert latency_seconds(LARGE, "least_rounds = 4") <= latency_seconds(LARGE)
+    assert latency_seconds(LARGE, "least_processes = 2") < latency_seconds(LARGE)
+
+
+def test_the_sentence_names_the_parts_and_obeys_the_limit() -> None:
+    planned = plan(config.parse(STUDY.format(entries=LARGE, more="max_minutes = 0.1")))
+    said = expected_time(planned.tasks, planned.max_seconds)
+    assert said.startswith("this will take about ")
+    assert "latency less than a minute" in said
+    assert expected_time([], {}) == ""
+
+
+def test_fse2022_times_what_two_zoos_can_build_in_at_most_75_minutes() -> None:
+    planned = plan(config.load_study("fse2022"))
+    timed = [task for task in planned.tasks if task.kind == "latency"]
+    assert len(timed) == 29
+    assert all(len({entry.zoo.name for entry in task.entries}) > 1 for task in timed)
+    assert sum(map(seconds_of, planned.tasks)) < 75 * 60
+
+
+def test_no_task_starts_once_the_time_of_its_kind_is_spent() -> None:
+    now = [0.0]
+    limits = TimeLimits({"latency": 60.0}, lambda: now[0])
+    assert limits.reason("latency") is None
+    limits.start("latency")
+    now[0] = 59.0
+    assert limits.reason("latency") is None
+    limits.start("latency")  # a later task does not begin the minute anew
+    now[0] = 60.0
+    assert "1 minutes for latency were spent" in str(limits.reason("latency"))
+    assert limits.reason("architecture") is None
+
+
+@pytest.mark.parametrize("key", ["max_minutes = 0", "least_processes = 1", "least_rounds = 1"])
+def test_limits_are_checked(key: str) -> None:
+    with pytest.raises(StudyError, match="is not valid"):
+        config.parse(STUDY.format(entries=SMALL, more=key))

@@ -1,0 +1,100 @@
+"""A study that times networks in the reference runtime too decomposes their ratios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoodiff import api
+from zoodiff.latency.record_keys import STRIPPED, WHOLE
+from zoodiff.latency.recorded_parts import recorded_parts
+from zoodiff.store.records import LatencyValues, Record
+from zoodiff.study import config
+
+pytestmark = pytest.mark.slow
+STUDY = """\
+name = "why"
+title = "Why"
+[latency]
+entries = ["mini-torch:digits_cnn", "mini-onnx:digits_cnn"]
+why = true
+processes = 2
+rounds = 4
+block_seconds = 0.002
+"""
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    results = tmp_path_factory.mktemp("why")
+    run = api.run(config.parse(STUDY), results)
+    assert run.complete
+    again = api.run(config.parse(STUDY), results)
+    assert (again.measured, again.reused) == (0, len(run.result.records))
+    return run.result.records
+
+
+def values(record: Record) -> LatencyValues:
+    assert isinstance(record.values, LatencyValues)
+    return record.values
+
+
+def test_every_network_is_timed_in_the_reference_runtime_in_the_same_rounds(
+    records: list[Record],
+) -> None:
+    repeats = {(record.entry, values(record).repeat) for record in records}
+    entries = {record.entry for record in records}
+    assert len(entries) == 2
+    assert {(entry, WHOLE) for entry in entries} <= repeats
+    assert len({tuple(values(record).process_rounds) for record in records}) == 1
+    assert len({values(record).group for record in records}) == 1
+    inside = {r.entry for r in records if values(r).repeat == WHOLE and r.conditions["inside"]}
+    assert inside == {r.entry for r in records if values(r).repeat == STRIPPED}
+
+
+def test_the_factors_of_the_ratio_multiply_to_it(records: list[Record]) -> None:
+    first, second = (record for record in records if values(record).repeat == 0)
+    parts = recorded_parts(first, second, records)
+    assert parts is not None
+    assert parts.reason == ""
+    assert parts.rest == pytest.approx(1.0, rel=0.5)  # centres of few rounds of a busy machine
+    assert parts.architecture is not None
+    assert parts.framework is not None
+
+
+def test_without_a_reference_run_there_is_a_reason_and_no_factor(records: list[Record]) -> None:
+    first, second = (record for record in records if values(record).repeat == 0)
+    lost = [r for r in records if (r.entry, values(r).repeat) != (first.entry, WHOLE)]
+    parts = recorded_parts(first, second, lost)
+    assert parts is not None
+    assert first.entry in parts.reason
+    assert parts.framework is None
+    alone = [record for record in records if values(record).repeat < WHOLE]
+    assert recorded_parts(first, second, alone) is None
+
+
+def test_a_network_is_not_decomposed_without_its_stripped_run(records: list[Record]) -> None:
+    """Its inner softmax would otherwise count as architecture."""
+    first, second = (record for record in records if values(record).repeat == 0)
+    claimed = [
+        record.model_copy(update={"conditions": {**record.conditions, "inside": ["softmax"]}})
+        if (record.entry, values(record).repeat) == (first.entry, WHOLE)
+        else record
+        for record in records
+        if (record.entry, values(record).repeat) != (first.entry, STRIPPED)
+    ]
+    parts = recorded_parts(first, second, claimed)
+    assert parts is not None
+    assert parts.reason
+    assert parts.framework is None
+
+
+def test_records_of_reference_runs_are_no_entries_of_a_comparison(
+    records: list[Record], tmp_path: Path
+) -> None:
+    from zoodiff.latency.verdicts import compare
+
+    pairs, controls = compare(records)
+    assert len(pairs) == 1
+    assert len(controls) == 1
