@@ -173,7 +173,9 @@ def _groups(
     named, others = select(section, kind)
     if by_rule:
         known = {str(entry.ref) for entry in (*named, *others)}
-        others += _allowed(loaded, kind, [e for e in selected if str(e.ref) not in known], omitted)
+        # What needs a download is said once, where the entries are described.
+        said = omitted if kind == "architecture" or loaded.study.architecture is None else []
+        others += _allowed(loaded, kind, [e for e in selected if str(e.ref) not in known], said)
     if section.compare == "by architecture" or by_rule:
         groups = by_architecture([*named, *others])
     else:
