@@ -19,6 +19,7 @@ from zoodiff.report import (
     rankings,
     summary,
 )
+from zoodiff.report.overview import Overview, overview
 from zoodiff.report.summary import Figure
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
@@ -78,6 +79,8 @@ class Page:
     alternatives: tuple[Alternative, ...]
     mismatches: tuple[mismatches.ArchitectureTable, ...]
     mismatches_empty: str
+    overview: Overview | None
+    """All answers about graphs in one table, where there are many."""
     of_one_graph: tuple[str, ...]
     """Comparisons whose entries have one graph."""
     graphs_compared: bool
@@ -104,6 +107,7 @@ def page(result: StudyResult) -> Page:
     control_axis, controls = rankings.controls(result)
     rows = entries.entry_rows(result)
     tables = mismatches.tables(result)
+    answers = overview(result)
     return Page(
         study=result.study,
         title=result.title,
@@ -126,12 +130,14 @@ def page(result: StudyResult) -> Page:
         alternatives=_alternatives(result),
         mismatches=tables,
         mismatches_empty=mismatches.empty_reason(result),
+        overview=answers,
         of_one_graph=mismatches.of_one_graph(result),
         graphs_compared=bool(result.graphs),
         code_meanings=graphs.meanings(
             {
                 *graphs.codes(t.answers for t in tables if t.answers is not None),
                 *_codes(claimed, accuracy, latency),
+                *(row.code.code for row in (answers.common if answers else ())),
             }
         ),
         choice=None

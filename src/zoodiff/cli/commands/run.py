@@ -19,7 +19,10 @@ class RunOptions:
     """The options of ``zoodiff run``."""
 
     study: Annotated[
-        str, typer.Argument(help="A built-in study (quick, fse2022) or the path of a TOML file.")
+        str,
+        typer.Argument(
+            help="A built-in study (quick, fse2022, fse2026) or the path of a TOML file."
+        ),
     ]
     results: Results = "results"
     report: Annotated[
