@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 from zoodiff.latency.budget import Budget
 from zoodiff.latency.record_keys import budget_of, has_references
@@ -48,8 +47,9 @@ def expected_time(
     """
     tasks = list(tasks)
     seconds: dict[str, float] = {}
+    macs = published_macs()
     for task in tasks:
-        seconds[task.kind] = seconds.get(task.kind, 0.0) + seconds_of(task)
+        seconds[task.kind] = seconds.get(task.kind, 0.0) + seconds_of(task, macs)
     for kind in ("architecture", "difference"):
         if kind in seconds:
             seconds[kind] /= max(jobs or 1, 1)
@@ -66,21 +66,25 @@ def expected_time(
     return f"this will take about {whole}{listed}{more}"
 
 
-def seconds_of(task: Task) -> float:
-    """Return the expected seconds of a task; 0 for kinds that are not estimated."""
+def seconds_of(task: Task, macs: Mapping[str, float]) -> float:
+    """Return the expected seconds of a task; 0 for kinds that are not estimated.
+
+    ``macs`` are multiply-accumulates by architecture, as ``published_macs`` returns them.
+    """
     if task.kind == "architecture":
         return sum(_DESCRIBE_SECONDS.get(e.zoo.name, _OTHER_DESCRIBE) for e in task.entries)
     if task.kind == "difference":
         return _COMPARE_SECONDS * math.comb(len(task.entries), 2)
     if task.kind == "latency":
-        return _latency(task)
+        return _latency(task, macs)
     return 0.0
 
 
-def _latency(task: Task) -> float:
+def _latency(task: Task, macs: Mapping[str, float]) -> float:
     budget, batch = budget_of(task.settings), int(task.settings["batch"])
     per_second = _MACS_PER_SECOND * int(task.settings["threads"])
-    calls = [batch * _macs(entry.model.architecture) / per_second for entry in task.entries]
+    counts = [macs.get(entry.model.architecture, _OTHER_MACS) for entry in task.entries]
+    calls = [batch * count / per_second for count in counts]
     starts = [_START_SECONDS.get(e.zoo.name, _OTHER_START) for e in task.entries]
     prepared = 0.0
     if has_references(task):
@@ -103,13 +107,8 @@ def _measuring(budget: Budget, one_round: float, loading: float, processes: floa
     return min(processes * rounds * one_round, max(budget.seconds, 2 * rounds * one_round))
 
 
-def _macs(architecture: str) -> float:
-    """Return the multiply-accumulates that a zoo publishes for a network of this name."""
-    return _published_macs().get(architecture, _OTHER_MACS)
-
-
-@cache
-def _published_macs() -> Mapping[str, float]:
+def published_macs() -> dict[str, float]:
+    """Return the multiply-accumulates that zoos publish, the fewest per architecture."""
     known: dict[str, float] = {}
     for architecture, entries in registry.by_architecture().items():
         macs = [number for entry in entries if (number := _macs_of(entry)) is not None]
