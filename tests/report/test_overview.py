@@ -99,3 +99,13 @@ def test_hundreds_of_names_are_one_readable_page_in_seconds(
     assert 'href="#rule-ARC101"' in written
     assert 'id="rule-ARC101"' in written
     assert "network399" in render.to_markdown(page(many))
+
+
+def test_what_waits_for_a_download_or_a_later_run_has_not_failed(result: StudyResult) -> None:
+    failure = result.failures[0]
+    declined = failure.model_copy(update={"declined": True})
+    waiting = result.model_copy(update={"failures": [failure, declined, declined]})
+    shown = page(waiting)
+    assert [figure.number for figure in shown.figures][-1] == "1"
+    assert "1 measurement could not be made" in " ".join(shown.summary)
+    assert "2 measurements wait for a download or a later run" in " ".join(shown.summary)

@@ -47,7 +47,7 @@ def figures(result: StudyResult) -> tuple[Figure, ...]:
         anchor = "claimed"
     beyond = [*_beyond(result.measured_accuracy), *_beyond(result.latency)]
     mismatched = mismatches.tally(result).with_effect
-    failed = len(result.failures)
+    failed = sum(not failure.declined for failure in result.failures)
     return (
         Figure(f"{entries:,}", "entry" if entries == 1 else "entries", anchor),
         Figure(
@@ -208,8 +208,15 @@ def _weights(records: Sequence[Record]) -> str | None:
 def _missing(result: StudyResult) -> str:
     left = len(result.not_run)
     phrases = []
-    if result.failures:
-        phrases.append(f"{numbers.plural(len(result.failures), 'measurement')} could not be made")
+    failed = sum(not failure.declined for failure in result.failures)
+    later = len(result.failures) - failed
+    if failed:
+        phrases.append(f"{numbers.plural(failed, 'measurement')} could not be made")
+    if later:
+        verb = "waits" if later == 1 else "wait"
+        phrases.append(
+            f"{numbers.plural(later, 'measurement')} {verb} for a download or a later run"
+        )
     if left:
         phrases.append(
             f"{numbers.plural(left, 'part')} {'was' if left == 1 else 'were'} left out on purpose"
