@@ -48,6 +48,18 @@ def test_equal_recipes_and_unknown_entries_have_no_cause() -> None:
     assert codes(with_causes([row("nobody:x", "keras:ResNet50@imagenet")], known)) == []
 
 
+def test_what_one_zoo_does_not_publish_is_no_difference() -> None:
+    known = RowCauses([], [], [])
+    (found,) = with_causes(
+        [row("torchvision:resnet50@IMAGENET1K_V1", "keras:ResNet50@imagenet")], known
+    )
+    assert {cause.code for cause in found.causes} == {"PRE101", "PRE102"}  # no crop, no library
+    unpublished = row("torchvision:densenet121@IMAGENET1K_V1", "onnx:densenet-12@published")
+    assert codes(with_causes([unpublished], known)) == []
+    inside = row("torchvision:efficientnet_b0@IMAGENET1K_V1", "keras:EfficientNetB0@imagenet")
+    assert "PRE102" not in codes(with_causes([inside], known))
+
+
 def test_recipes_do_not_explain_latency_nor_differences_within_noise() -> None:
     known = RowCauses([], [], [])
     pair = ("torchvision:resnet50@IMAGENET1K_V1", "keras:ResNet50@imagenet")

@@ -7,13 +7,22 @@ from typing import Any
 
 from zoodiff.accuracy.attribution.inference import CODES
 from zoodiff.errors import ZoodiffError
-from zoodiff.preprocessing.conventions import differing
+from zoodiff.preprocessing.conventions import Factor, differing
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.results import Cause, Discrepancy, Interval
 from zoodiff.store.records import DifferenceValues, Record
 from zoodiff.study.result import ComparedGraphs, Difference, Explained
 from zoodiff.zoos import registry
 
+_DECIDING: dict[Factor, str] = {
+    "normalisation": "value_range",
+    "channel order": "channel_order",
+    "crop": "resize_policy",
+    "interpolation": "interpolation",
+    "library": "library",
+    "input size": "input_size",
+}
+"""The field of a specification without which a factor is not published."""
 _MOST = 6
 """Causes of a row; what a pair has beyond them is under its graphs."""
 
@@ -74,7 +83,10 @@ class RowCauses:
         ]
 
     def of_recipes(self, row: Discrepancy) -> list[Cause]:
-        """Return the factors in which the published preprocessing of both entries differs."""
+        """Return the factors in which the published preprocessing of both entries differs.
+
+        A factor that one of the two does not publish is no difference.
+        """
         both = [self._recipe(entry) for entry in (row.high_entry, row.low_entry)]
         if both[0] is None or both[1] is None:
             return []
@@ -83,6 +95,7 @@ class RowCauses:
             (
                 Cause(code=CODES[factor], words=f"{factor}: {left} | {right}")
                 for factor, (left, right) in factors
+                if _is_published(both[0], both[1], factor)
             ),
             key=lambda cause: cause.code,
         )
@@ -114,6 +127,18 @@ def _with_causes(row: Discrepancy, known: RowCauses) -> Discrepancy:
     if known.have_one_graph(row):
         note = "; ".join(filter(None, (note, "both have one graph")))
     return row.model_copy(update={"causes": causes, "note": note})
+
+
+def _is_published(first: Preprocessing, second: Preprocessing, factor: Factor) -> bool:
+    """Return whether both specifications publish what they differ in."""
+    if any(getattr(spec, _DECIDING[factor]) is None for spec in (first, second)):
+        return False
+    if factor in ("normalisation", "channel order"):
+        # A network that prepares pixels itself is fed other numbers by the same recipe.
+        return not (first.inside_network or second.inside_network)
+    if factor == "interpolation" and None in (first.antialias, second.antialias):
+        return first.interpolation != second.interpolation
+    return True
 
 
 def _is_shown(points: Interval) -> bool:
