@@ -63,7 +63,8 @@ def expected_time(
     untold = {task.kind for task in tasks} & {"accuracy", "explanation"}
     more = "; accuracy comes on top" if untold else ""
     listed = f" ({', '.join(parts)})" if len(parts) > 1 else ""
-    return f"this will take about {whole}{listed}{more}"
+    about = "" if whole.startswith("less") else "about "
+    return f"this will take {about}{whole}{listed}{more}"
 
 
 def seconds_of(task: Task, macs: Mapping[str, float]) -> float:
