@@ -57,6 +57,11 @@ SPECS = {
     "grey of tensorflow": replace(
         SPEC, channel_order="grey", library="tensorflow", mean=(0.4,) * 3, std=None
     ),
+    "tensors without rounding": replace(
+        SPEC, library="torchvision", antialias=False, rounded=False
+    ),
+    "tensorflow with rounding": replace(SPEC, library="tensorflow", rounded=True),
+    "opencv without rounding": replace(SPEC, library="opencv", rounded=False),
     "opencv": replace(SPEC, library="opencv", value_range=(-1.0, 1.0), mean=None, std=None),
 }
 LIBRARIES = {"torchvision": "torch", "tensorflow": "tensorflow", "opencv": "cv2"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from zoodiff.errors import UsageError
 from zoodiff.preprocessing.completed import completed
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.spec import Preprocessing
 
 NUMBERS = {"value_range": (0.0, 1.0), "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -57,3 +60,14 @@ def test_what_is_published_stays() -> None:
         value_range=(-1.0, 1.0),
     )
     assert completed(whole, (224, 224)) == (whole, ())
+
+
+def test_pillow_rounds_resized_pixels() -> None:
+    spec = replace(completed(Preprocessing(), (224, 224))[0], library="pillow", rounded=False)
+    with pytest.raises(UsageError, match="rounds resized pixels"):
+        geometry_of(spec)
+
+
+def test_rounding_is_in_the_plain_values_only_where_it_is_set() -> None:
+    assert "rounded" not in Preprocessing().to_dict()
+    assert Preprocessing.from_dict(Preprocessing(rounded=True).to_dict()).rounded is True

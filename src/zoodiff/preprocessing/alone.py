@@ -62,6 +62,8 @@ def _torchvision(geometry: Geometry, steps: Steps) -> list[str]:
     lines.append("image = functional.pil_to_tensor(image)")
     if steps.before is not None:
         lines.append(f"image = functional.crop(image, *{steps.before})")
+    if not geometry.rounded:
+        lines.append("image = image.float()")
     mode = f"InterpolationMode.{geometry.interpolation.upper()}"
     size = list(steps.size)
     lines.append(
@@ -92,6 +94,9 @@ def _tensorflow(geometry: Geometry, steps: Steps) -> list[str]:
         method = {"lanczos": "lanczos3"}.get(geometry.interpolation, geometry.interpolation)
         options = f'method="{method}", antialias={geometry.antialias}'
         lines.append(f"image = tf.image.resize(image, {steps.size}, {options})")
+    if geometry.rounded:
+        lines.append("image = tf.saturate_cast(tf.round(image), tf.uint8)")
+        return [*lines, "pixels = image.numpy()"]
     return [*lines, "pixels = tf.cast(image, tf.float32).numpy()"]
 
 
@@ -111,7 +116,8 @@ def _opencv(geometry: Geometry, steps: Steps) -> list[str]:
     }
     method = f"cv2.INTER_{names[geometry.interpolation]}"
     size = steps.size[::-1]
-    lines.append("image = np.ascontiguousarray(image)")
+    number_type = "np.uint8" if geometry.rounded else "np.float32"
+    lines.append(f"image = np.ascontiguousarray(image, {number_type})")
     return [*lines, f"pixels = cv2.resize(image, {size}, interpolation={method})"]
 
 

@@ -20,7 +20,7 @@ FIELDS: Mapping[Factor, tuple[str, ...]] = {
     "channel order": ("channel_order",),
     "crop": ("resize_policy", "resize", "crop_fraction", "crop_rounding"),
     "interpolation": ("interpolation", "antialias"),
-    "library": ("library", "exif"),
+    "library": ("library", "exif", "rounded"),
     "input size": ("input_size",),
 }
 """The fields of a specification that each factor replaces."""
@@ -169,6 +169,8 @@ def _meaning(spec: Preprocessing) -> dict[str, Any]:
         values["crop_rounding"] = None
     if values["antialias"] is None and spec.library:
         values["antialias"] = spec.library in ("pillow", "torchvision", "torchvision_v2")
+    if values["rounded"] is None:
+        values["rounded"] = spec.library != "tensorflow"
     values["exif"] = (
         bool(values["exif"]) if spec.library != "opencv" else values["exif"] is not False
     )

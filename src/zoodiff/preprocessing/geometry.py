@@ -39,11 +39,13 @@ class Geometry:
     """Whether values are scaled to [0, 1] before resizing, as TensorFlow's
     ``convert_image_dtype`` does; otherwise they stay in [0, 255]."""
     crop_rounding: CropRounding | None = None
+    rounded: bool = True
+    """Whether resized pixels are rounded to 8 bits."""
 
     @property
     def dtype(self) -> str:
-        """The data type of the pixels: TensorFlow resizes in float32, the others in 8 bits."""
-        return "float32" if self.library == "tensorflow" else "uint8"
+        """The data type of the pixels: 8 bits if they are rounded, else float32."""
+        return "uint8" if self.rounded else "float32"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -87,6 +89,11 @@ def geometry_of(spec: Preprocessing) -> Geometry:
         raise UsageError("resizing by the short side takes one length in resize, in pixels")
     if spec.resize_policy.startswith("central") and not spec.crop_fraction:
         raise UsageError(f"resize_policy = {spec.resize_policy} takes a crop_fraction")
+    rounded = DEFAULT_ROUNDED[spec.library] if spec.rounded is None else spec.rounded
+    if spec.library == "pillow" and not rounded:
+        raise UsageError(
+            "Pillow rounds resized pixels to 8 bits; take rounded = true or another library"
+        )
     return Geometry(
         library=spec.library,
         policy=spec.resize_policy,
@@ -96,8 +103,9 @@ def geometry_of(spec: Preprocessing) -> Geometry:
         interpolation=spec.interpolation,
         antialias=DEFAULT_ANTIALIAS[spec.library] if spec.antialias is None else spec.antialias,
         exif=DEFAULT_EXIF[spec.library] if spec.exif is None else spec.exif,
-        unit=spec.library == "tensorflow" and spec.value_range != (0.0, 255.0),
         crop_rounding=spec.crop_rounding,
+        unit=spec.library == "tensorflow" and spec.value_range != (0.0, 255.0) and not rounded,
+        rounded=rounded,
     )
 
 
@@ -115,7 +123,14 @@ DEFAULT_EXIF: dict[Library, bool] = {
     "tensorflow": False,
     "opencv": True,
 }
-"""What each library does if ``exif`` or ``antialias`` is not set."""
+DEFAULT_ROUNDED: dict[Library, bool] = {
+    "pillow": True,
+    "torchvision": True,
+    "torchvision_v2": True,
+    "tensorflow": False,
+    "opencv": True,
+}
+"""What each library does if ``exif``, ``antialias`` or ``rounded`` is not set."""
 
 
 def steps(geometry: Geometry, rows: int, columns: int) -> Steps:

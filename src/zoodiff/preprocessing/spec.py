@@ -42,6 +42,8 @@ class Preprocessing:
     antialias: bool | None = None
     exif: bool | None = None
     """Whether a photograph is turned as its EXIF orientation says; None: the library's default."""
+    rounded: bool | None = None
+    """Whether resized pixels are rounded to 8 bits; None: as the library does by default."""
     channel_order: Literal["RGB", "BGR", "grey"] | None = None
     """``grey``: one channel, the brightness of RGB by ITU-R BT.601, for networks that take one."""
     value_range: tuple[float, float] | None = None
@@ -57,8 +59,14 @@ class Preprocessing:
     """Where the zoo publishes it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, None for fields that are not published."""
-        return asdict(self)
+        """Return plain values, None for fields that are not published.
+
+        ``rounded`` is left out unless it is set, so that hashes of records stay what they were.
+        """
+        values = asdict(self)
+        if self.rounded is None:
+            del values["rounded"]
+        return values
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Preprocessing:

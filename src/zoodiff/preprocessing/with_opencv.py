@@ -65,7 +65,7 @@ class OpenCV:
         size: tuple[int, int],
         geometry: Geometry,
     ) -> NDArray[Any]:
-        """Resize in 8 bits by ``cv2.resize``, which antialiases only with ``area``."""
+        """Resize by ``cv2.resize``, which antialiases only with ``area``."""
         import numpy as np
 
         if geometry.interpolation not in self._methods:
@@ -78,11 +78,12 @@ class OpenCV:
         if box is not None:
             top, left, rows, columns = box
             image = image[top : top + rows, left : left + columns]
-        if image.shape[:2] == size:
-            return image
+        pixels: NDArray[Any] = image if geometry.rounded else image.astype(np.float32)
+        if pixels.shape[:2] == size:
+            return pixels
         return np.asarray(
             self._cv2.resize(
-                image, (size[1], size[0]), interpolation=self._methods[geometry.interpolation]
+                pixels, (size[1], size[0]), interpolation=self._methods[geometry.interpolation]
             )
         )
 

@@ -63,7 +63,7 @@ class TensorFlow:
         size: tuple[int, int],
         geometry: Geometry,
     ) -> NDArray[Any]:
-        """Resize in float32 by ``tf.image.resize``."""
+        """Resize in float32 by ``tf.image.resize``, and round if the geometry says so."""
         tf = self._tf
         legacy = geometry.interpolation == "bilinear_tf1"
         if geometry.interpolation not in _METHODS and not legacy:
@@ -75,10 +75,14 @@ class TensorFlow:
             image = image[top : top + rows, left : left + columns]
         if legacy:
             batch = tf.cast(image, tf.float32)[tf.newaxis]
-            resized: NDArray[Any] = tf.raw_ops.ResizeBilinear(images=batch, size=size)[0].numpy()
-            return resized
-        image = tf.image.resize(
-            image, size, method=_METHODS[geometry.interpolation], antialias=geometry.antialias
-        )
-        pixels: NDArray[Any] = tf.cast(image, tf.float32).numpy()
+            image = tf.raw_ops.ResizeBilinear(images=batch, size=size)[0]
+        else:
+            image = tf.image.resize(
+                image, size, method=_METHODS[geometry.interpolation], antialias=geometry.antialias
+            )
+        if geometry.rounded:
+            image = tf.saturate_cast(tf.round(image), tf.uint8)
+        else:
+            image = tf.cast(image, tf.float32)
+        pixels: NDArray[Any] = image.numpy()
         return pixels

@@ -24,6 +24,8 @@ class _Image(Protocol):
 
     def permute(self, *axes: int) -> Any: ...
 
+    def float(self) -> _Image: ...
+
 
 class Torchvision:
     """See ``zoodiff.preprocessing.pixels.Decoder``."""
@@ -63,6 +65,8 @@ class Torchvision:
             raise UsageError(f"torchvision's tensors are not resized by {geometry.interpolation}")
         if box is not None:
             image = self._functional.crop(image, *box)
+        if not geometry.rounded:
+            image = image.float()
         if tuple(image.shape[1:]) != size:
             method = self._modes[geometry.interpolation]
             try:
