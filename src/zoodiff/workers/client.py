@@ -133,6 +133,26 @@ class WorkerClient(Worker):
         request = messages.Predict(handle, messages.Array(self.put_array(images)), batch)
         return self.get_array(self._request(request, messages.Outputs, doing).outputs)
 
+    def recipes(self, entries: Sequence[tuple[str, str]], *, doing: str) -> messages.OwnRecipes:
+        """Return the zoo's own preprocessings of weights, given as (model, weights)."""
+        models, weights = [model for model, _ in entries], [name for _, name in entries]
+        answer = self._request(messages.Recipes(models, weights), messages.OwnRecipes, doing)
+        if len(answer.recipes) != len(entries):
+            raise self._invalid(f"{len(answer.recipes)} answers to {len(entries)} questions", doing)
+        return answer
+
+    def prepare_later(
+        self, entry: tuple[str, str], processor: str, image: NDArray[Any], *, doing: str
+    ) -> Callable[[], NDArray[Any]]:
+        """Start the zoo's own preprocessing; return a function that waits for the input.
+
+        ``image`` is a file's bytes (bytes,) or pixels (rows, columns, 3).
+        """
+        model, weights = entry
+        request = messages.Prepare(model, weights, processor, messages.Array(self.put_array(image)))
+        answer = self._request_later(request, messages.Outputs, doing)
+        return lambda: self.get_array(answer().outputs)
+
     def profile(self, request: messages.Profile, *, doing: str) -> messages.Profiled:
         """Return the latency of each operator of an ONNX file."""
         answer = self._request(request, messages.Profiled, doing)

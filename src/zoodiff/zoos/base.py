@@ -298,3 +298,41 @@ class HasModes(Protocol):
     ) -> Network:
         """Load a network as ``Backend.load`` does, to be run in one of ``modes``."""
         ...
+
+
+@dataclass(frozen=True)
+class OwnRecipe:
+    """An evaluation preprocessing as the zoo's own code computes it."""
+
+    words: str
+    """The zoo's own description: recipes of one zoo with equal words give equal inputs."""
+    takes: Literal["file", "pixels"]
+    """``file``: it decodes and resizes images itself. ``pixels``: the zoo publishes no resizing, and
+    takes pixels of the network's input size."""
+    layout: Literal["NCHW", "NHWC"]
+    processor: str = ""
+    """The name among several of the same weights, for example ``fast``; empty for the only one."""
+    preprocessing: Preprocessing | None = None
+    """zoodiff's specification of it; None for that of the weights in the catalogue."""
+
+
+@runtime_checkable
+class HasRecipes(Protocol):
+    """A backend that runs its zoo's own preprocessing, without any network or weights."""
+
+    def recipes(self, model: str, weights: str) -> Sequence[OwnRecipe]:
+        """Return the evaluation preprocessings that the zoo's code has for published weights.
+
+        Raises UnknownNameError or MeasurementError if the installed zoo has no such weights.
+        """
+        ...
+
+    def prepared(
+        self, model: str, weights: str, processor: str, image: bytes | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return the network's input for one image, without the batch, in the recipe's layout.
+
+        ``image`` is a file's content or pixels ``(height, width, 3)`` in RGB, as the recipe takes.
+        Raises ImageError if the file is no image.
+        """
+        ...

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.errors import ImageError, MeasurementError
+from zoodiff.errors import ImageError, MeasurementError, ZoodiffError
 from zoodiff.workers import messages
 from zoodiff.workers.inside import timing
 from zoodiff.workers.inside.offline import without_network
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoodiff.workers.inside.arrays import WorkerArrays
-    from zoodiff.zoos.base import Backend, Network, TakesWeights
+    from zoodiff.zoos.base import Backend, HasRecipes, Network, TakesWeights
 
 
 class Handlers:
@@ -297,6 +297,49 @@ class Handlers:
             for first in range(0, len(pixels), batch)
         ]
         return messages.Outputs(self._put(np.concatenate(outputs)))
+
+    def on_recipes(self, request: messages.Recipes) -> messages.OwnRecipes:
+        """Return the zoo's own preprocessings of weights; see ``zoos.base.HasRecipes``."""
+        backend, failed = self._backend_with_recipes(), dict[str, str]()
+        recipes: list[list[messages.Recipe]] = []
+        for model, weights in zip(request.models, request.weights, strict=True):
+            own: list[messages.Recipe] = []
+            try:
+                for recipe in backend.recipes(model, weights):
+                    spec = recipe.preprocessing
+                    stated = None if spec is None else spec.to_dict()
+                    words, takes, layout = recipe.words, recipe.takes, recipe.layout
+                    own.append(
+                        messages.Recipe(
+                            words, takes, layout, recipe.processor, preprocessing=stated
+                        )
+                    )
+            except ZoodiffError as error:
+                failed[str(len(recipes))] = str(error)
+            recipes.append(own)
+        return messages.OwnRecipes(recipes, failed)
+
+    def on_prepare(self, request: messages.Prepare) -> messages.Outputs:
+        """Return the input that the zoo's own code makes of one image."""
+        import numpy as np
+
+        backend, given = self._backend_with_recipes(), self._arrays.get(request.image)
+        image = given.tobytes() if given.ndim == 1 else np.array(given)
+        try:
+            prepared = backend.prepared(request.model, request.weights, request.processor, image)
+        except (ZoodiffError, MemoryError):
+            raise
+        except Exception as error:  # the zoo's own code raises what it likes
+            reason = " ".join(str(error).split())[:160] or "without a reason"
+            raise MeasurementError(f"the zoo's own code fails ({reason})") from error
+        return messages.Outputs(self._put(np.asarray(prepared, dtype=np.float32)))
+
+    def _backend_with_recipes(self) -> HasRecipes:
+        from zoodiff.zoos.base import HasRecipes
+
+        if not isinstance(self.backend, HasRecipes):
+            raise MeasurementError("this zoo has no code of its own that prepares images")
+        return self.backend
 
     def on_profile(self, request: messages.Profile) -> messages.Profiled:
         """Return the latency of each operator of an ONNX file; see ``onnx_profile``."""

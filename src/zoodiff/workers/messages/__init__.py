@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from zoodiff.workers.messages.arrays import Array
 from zoodiff.workers.messages.decoding import Message, decode, encode
-from zoodiff.workers.messages.images import Classified, Classify, Decoded, Pixels, Predict
+from zoodiff.workers.messages.images import (
+    Classified,
+    Classify,
+    Decoded,
+    OwnRecipes,
+    Pixels,
+    Predict,
+    Prepare,
+    Recipe,
+    Recipes,
+)
 from zoodiff.workers.messages.machine import Environment, MeasuredPeaks, Peaks, RuntimeInfo
 from zoodiff.workers.messages.networks import (
     Describe,
@@ -71,13 +81,17 @@ __all__ = [
     "Names",
     "OperatorTime",
     "Outputs",
+    "OwnRecipes",
     "PeakMemory",
     "Peaks",
     "Percentiles",
     "Pixels",
     "Predict",
+    "Prepare",
     "Profile",
     "Profiled",
+    "Recipe",
+    "Recipes",
     "Run",
     "RuntimeInfo",
     "Scenario",
@@ -111,6 +125,8 @@ REQUESTS: dict[str, type] = {
     "pixels": Pixels,
     "classify": Classify,
     "predict": Predict,
+    "recipes": Recipes,
+    "prepare": Prepare,
     "profile": Profile,
     "environment": Environment,
     "peaks": Peaks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from zoodiff.workers.messages.arrays import Array
 
@@ -61,3 +62,40 @@ class Classified:
     """Number of repeated images whose best output changed."""
     deviation: float | None = None
     """Largest difference over the spread of the outputs; None if it is not finite."""
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """Asks for the zoo's own preprocessings of weights; the lists are parallel."""
+
+    models: list[str]
+    weights: list[str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One preprocessing; see ``zoodiff.zoos.base.OwnRecipe``."""
+
+    words: str
+    takes: Literal["file", "pixels"]
+    layout: Literal["NCHW", "NHWC"]
+    processor: str
+    preprocessing: dict[str, object] | None
+
+
+@dataclass(frozen=True)
+class OwnRecipes:
+    """The preprocessings of each weights, and why there are none, by position."""
+
+    recipes: list[list[Recipe]]
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Prepares one image by the zoo's own code: bytes of a file, or pixels (rows, columns, 3)."""
+
+    model: str
+    weights: str
+    processor: str
+    image: Array

@@ -27,7 +27,7 @@ from zoodiff.errors import (
     UsageError,
     WeightsUnavailableError,
 )
-from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.base import Network, OwnRecipe, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.keras.catalogue import ZOO
 from zoodiff.zoos.runtime import load_stages, modes
@@ -184,6 +184,23 @@ class KerasBackend:
             _compile=compiled,
             scope=modes.keras_scope(mode),
         )
+
+    def recipes(self, model: str, weights: str) -> Sequence[OwnRecipe]:
+        """Return the application's ``preprocess_input``; Keras publishes no way of resizing."""
+        if model not in self.models():
+            raise UnknownNameError(f"no entry `keras:{model}`{did_you_mean(model, self.models())}")
+        function = preprocess_input(self._keras, model)
+        return [OwnRecipe(f"{function.__module__}.{function.__qualname__}", "pixels", "NHWC")]
+
+    def prepared(
+        self, model: str, weights: str, processor: str, image: bytes | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return what ``preprocess_input`` makes of pixels."""
+        import numpy as np
+
+        # preprocess_input overwrites its argument.
+        pixels = np.array(image, dtype=np.float32)[np.newaxis]
+        return np.asarray(preprocess_input(self._keras, model)(pixels), dtype=np.float32)[0]
 
     def _build(self, model: str, weights: str) -> Any:
         if model not in self._shapes:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Model, Network, Weights, WeightsState
+from zoodiff.zoos.base import Model, Network, OwnRecipe, Weights, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import WeightsAccess, of_tensorflow
@@ -192,6 +192,29 @@ class TfmgBackend:
             _access=access,
             scope=modes.tensorflow_scope(mode),
         )
+
+    def recipes(self, model: str, weights: str) -> Sequence[OwnRecipe]:
+        """Return the evaluation preprocessing of Model Garden or slim."""
+        published = self._choose(model, weights).preprocessing
+        return (
+            []
+            if published.published == "no"
+            else [OwnRecipe(f"{published.source}: {published.sentence()}", "file", "NHWC")]
+        )
+
+    def prepared(
+        self, model: str, weights: str, processor: str, image: bytes | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return what Model Garden's code makes of an image that TensorFlow decodes."""
+        from zoodiff.preprocessing.with_tensorflow import TensorFlow
+        from zoodiff.zoos.tfmg.preprocessing import prepare
+
+        assert isinstance(image, bytes)
+        choice = self._choose(model, weights)
+        decoded: Any = TensorFlow().decode(image, exif=False)
+        batch = decoded.numpy()[None]
+        result: NDArray[np.float32] = prepare(batch, choice.preprocessing, choice.name)[0]
+        return result
 
     def _describe_official(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
         from zoodiff.frontends.tensorflow.graph import graph_from_concrete_function

@@ -15,7 +15,7 @@ from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints
-from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.base import Network, OwnRecipe, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.runtime import hub, load_stages, modes
 from zoodiff.zoos.runtime.torch_network import TorchNetwork
@@ -166,6 +166,31 @@ class TimmBackend:
                 checkpoints.check(file, state, module.state_dict(), f"timm:{model}")
                 module.load_state_dict(state, strict=False)
         return digest
+
+    def recipes(self, model: str, weights: str) -> Sequence[OwnRecipe]:
+        """Return the evaluation transforms that ``timm.data.create_transform`` makes of a tag."""
+        return [OwnRecipe(repr(sorted(self._data_config(model, weights).items())), "file", "NCHW")]
+
+    def prepared(
+        self, model: str, weights: str, processor: str, image: bytes | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return what the transforms make of an image that Pillow decodes, as timm's readers do."""
+        from zoodiff.preprocessing.with_pillow import Pillow
+
+        assert isinstance(image, bytes)
+        data = importlib.import_module("timm.data")
+        transform = data.create_transform(**self._data_config(model, weights), is_training=False)
+        result: NDArray[np.float32] = transform(Pillow().decode(image, exif=False)).numpy()
+        return result
+
+    def _data_config(self, model: str, weights: str) -> dict[str, Any]:
+        """Return the data configuration of a tag."""
+        self._known(model)
+        data = importlib.import_module("timm.data")
+        registry = importlib.import_module("timm.models._registry")
+        config = registry.get_pretrained_cfg(f"{model}.{self._tag(model, weights)}")
+        resolved: dict[str, Any] = data.resolve_data_config({}, pretrained_cfg=config.to_dict())
+        return resolved
 
     def _transform(self, module: Any) -> Any:
         """Return the evaluation transforms of a network, for an array of images."""

@@ -22,7 +22,7 @@ from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints
-from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.base import Network, OwnRecipe, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.torch_network import TorchNetwork
@@ -153,6 +153,23 @@ class TorchvisionBackend:
             _forward=forward,
             _transform=partial(_transformed, published.transforms()),
         )
+
+    def recipes(self, model: str, weights: str) -> Sequence[OwnRecipe]:
+        """Return the transforms of published weights."""
+        transform = self._member(model, weights).transforms()
+        antialias = getattr(transform, "antialias", None)
+        return [OwnRecipe(f"{transform!r} antialias={antialias}", "file", "NCHW")]
+
+    def prepared(
+        self, model: str, weights: str, processor: str, image: bytes | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return what the transforms make of an image that Pillow decodes, as ImageFolder does."""
+        from zoodiff.preprocessing.with_pillow import Pillow
+
+        assert isinstance(image, bytes)
+        transform = self._member(model, weights).transforms()
+        result: NDArray[np.float32] = transform(Pillow().decode(image, exif=False)).numpy()
+        return result
 
     @contextlib.contextmanager
     def _weights_apart(self) -> Iterator[None]:
