@@ -307,8 +307,8 @@ class OwnRecipe:
     words: str
     """The zoo's own description: recipes of one zoo with equal words give equal inputs."""
     takes: Literal["file", "pixels"]
-    """``file``: it decodes and resizes images itself. ``pixels``: the zoo publishes no resizing, and
-    takes pixels of the network's input size."""
+    """``file``: it decodes and resizes images itself. ``pixels``: it takes pixels of the network's
+    input size, since the zoo publishes no resizing."""
     layout: Literal["NCHW", "NHWC"]
     processor: str = ""
     """The name among several of the same weights, for example ``fast``; empty for the only one."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoodiff.workers.inside.arrays import WorkerArrays
-    from zoodiff.zoos.base import Backend, HasRecipes, Network, TakesWeights
+    from zoodiff.zoos.base import Backend, Network, TakesWeights
 
 
 class Handlers:
@@ -299,8 +299,12 @@ class Handlers:
         return messages.Outputs(self._put(np.concatenate(outputs)))
 
     def on_recipes(self, request: messages.Recipes) -> messages.OwnRecipes:
-        """Return the zoo's own preprocessings of weights; see ``zoos.base.HasRecipes``."""
-        backend, failed = self._backend_with_recipes(), dict[str, str]()
+        """Return the zoo's own preprocessings of weights; none if it has no code for them."""
+        from zoodiff.zoos.base import HasRecipes
+
+        backend, failed = self.backend, dict[str, str]()
+        if not isinstance(backend, HasRecipes):
+            return messages.OwnRecipes([[] for _ in request.models], failed)
         recipes: list[list[messages.Recipe]] = []
         for model, weights in zip(request.models, request.weights, strict=True):
             own: list[messages.Recipe] = []
@@ -323,7 +327,11 @@ class Handlers:
         """Return the input that the zoo's own code makes of one image."""
         import numpy as np
 
-        backend, given = self._backend_with_recipes(), self._arrays.get(request.image)
+        from zoodiff.zoos.base import HasRecipes
+
+        backend, given = self.backend, self._arrays.get(request.image)
+        if not isinstance(backend, HasRecipes):
+            raise MeasurementError("this zoo has no code of its own that prepares images")
         image = given.tobytes() if given.ndim == 1 else np.array(given)
         try:
             prepared = backend.prepared(request.model, request.weights, request.processor, image)
@@ -333,13 +341,6 @@ class Handlers:
             reason = " ".join(str(error).split())[:160] or "without a reason"
             raise MeasurementError(f"the zoo's own code fails ({reason})") from error
         return messages.Outputs(self._put(np.asarray(prepared, dtype=np.float32)))
-
-    def _backend_with_recipes(self) -> HasRecipes:
-        from zoodiff.zoos.base import HasRecipes
-
-        if not isinstance(self.backend, HasRecipes):
-            raise MeasurementError("this zoo has no code of its own that prepares images")
-        return self.backend
 
     def on_profile(self, request: messages.Profile) -> messages.Profiled:
         """Return the latency of each operator of an ONNX file; see ``onnx_profile``."""

@@ -200,7 +200,9 @@ class KerasBackend:
 
         # preprocess_input overwrites its argument.
         pixels = np.array(image, dtype=np.float32)[np.newaxis]
-        return np.asarray(preprocess_input(self._keras, model)(pixels), dtype=np.float32)[0]
+        prepared = np.asarray(preprocess_input(self._keras, model)(pixels), dtype=np.float32)
+        result: NDArray[np.float32] = prepared[0]
+        return result
 
     def _build(self, model: str, weights: str) -> Any:
         if model not in self._shapes:

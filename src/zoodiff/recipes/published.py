@@ -1,0 +1,144 @@
+"""The recipes that zoos publish for the names that they share, each distinct one once per zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.errors import ZoodiffError
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.workers import messages
+from zoodiff.zoos.base import WorkerSpec
+from zoodiff.zoos.registry import Entry
+
+Takes = Literal["file", "pixels", "nothing"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One distinct preprocessing of a zoo."""
+
+    zoo: str
+    spec: Preprocessing
+    """zoodiff's specification, without source and layout."""
+    words: str = ""
+    """The zoo's own description of its code; empty where it publishes words only."""
+    takes: Takes = "nothing"
+    """What the zoo's code takes: a file, pixels of the input's size, or there is no code."""
+    layout: Literal["NCHW", "NHWC"] = "NHWC"
+    processor: str = ""
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the zoo's own code can be run."""
+        return self.takes != "nothing"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the code of a recipe is: one of the weights that publish it."""
+
+    worker: WorkerSpec
+    """Confined, since images may be untrusted."""
+    model: str
+    weights: str
+
+
+@dataclass
+class Published:
+    """All recipes under names, and where each comes from."""
+
+    names: dict[str, dict[Recipe, list[str]]] = field(default_factory=dict)
+    """By name, the recipes with the references of the weights that publish them."""
+    sources: dict[Recipe, Source] = field(default_factory=dict)
+    unpublished: dict[str, int] = field(default_factory=dict)
+    """By name, the number of weights without any published preprocessing."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why the code of a zoo or of weights is not run, by zoo or reference."""
+
+
+def collect(by_name: Mapping[str, Sequence[Entry]], pool: WorkerPool) -> Published:
+    """Return the recipes of all weights of entries, by name; starts one worker per zoo."""
+    published = Published()
+    weights = {
+        name: [replace(entry, weights=own) for entry in entries for own in entry.model.weights]
+        for name, entries in by_name.items()
+    }
+    own = _own_recipes([entry for entries in weights.values() for entry in entries], pool)
+    published.failures |= own.failures
+    for name, entries in weights.items():
+        recipes: dict[Recipe, list[str]] = {}
+        unpublished = 0
+        for entry in entries:
+            found = _recipes_of(entry, own.recipes.get(str(entry.ref)))
+            unpublished += not found
+            for recipe in found:
+                recipes.setdefault(recipe, []).append(str(entry.ref))
+                source = Source(_confined(entry), entry.model.name, entry.weights_name)
+                published.sources.setdefault(recipe, source)
+        published.names[name] = recipes
+        published.unpublished[name] = unpublished
+    return published
+
+
+@dataclass
+class _Own:
+    recipes: dict[str, list[messages.Recipe]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def _own_recipes(entries: Sequence[Entry], pool: WorkerPool) -> _Own:
+    """Return what the zoos' workers say about their own code, by reference."""
+    own = _Own()
+    by_zoo: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_zoo.setdefault(entry.zoo.name, []).append(entry)
+    for zoo, members in by_zoo.items():
+        spec = _confined(members[0])
+        try:
+            worker = pool.worker(spec, "recipes")
+            asked = [(entry.model.name, entry.weights_name) for entry in members]
+            answer = worker.recipes(asked, doing=f"reading the recipes of {zoo}")
+        except ZoodiffError as error:
+            own.failures[zoo] = str(error)
+            continue
+        finally:
+            pool.release(spec, "recipes")
+        for position, entry in enumerate(members):
+            own.recipes[str(entry.ref)] = answer.recipes[position]
+            if str(position) in answer.failed:
+                own.failures[str(entry.ref)] = answer.failed[str(position)]
+    return own
+
+
+def _recipes_of(entry: Entry, own: Sequence[messages.Recipe] | None) -> list[Recipe]:
+    stated = entry.preprocessing
+    if own:
+        return [
+            Recipe(
+                entry.zoo.name,
+                bare(_stated(recipe, stated)),
+                recipe.words,
+                recipe.takes,
+                recipe.layout,
+                recipe.processor,
+            )
+            for recipe in own
+        ]
+    return [] if stated.published == "no" else [Recipe(entry.zoo.name, bare(stated))]
+
+
+def _stated(recipe: messages.Recipe, catalogued: Preprocessing) -> Preprocessing:
+    own = recipe.preprocessing
+    return catalogued if own is None else Preprocessing.from_dict(own)
+
+
+def bare(spec: Preprocessing) -> Preprocessing:
+    """Return a specification without what changes no pixel: source, layout, completeness."""
+    return replace(spec, source=None, layout=None, published="no")
+
+
+def _confined(entry: Entry) -> WorkerSpec:
+    return replace(entry.zoo.worker, confined=True)
