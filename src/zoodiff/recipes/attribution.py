@@ -40,6 +40,8 @@ class Ask(NamedTuple):
     first: Preprocessing
     second: Preprocessing
     unit: Triple
+    without: frozenset[str] = frozenset()
+    """Names of images that are left out."""
 
 
 Answers = Mapping[Ask, Difference | None]
@@ -116,18 +118,24 @@ Search = Generator[Sequence[Ask], Answers, Attribution]
 """Asks for differences, is sent them, and returns the attribution."""
 
 
-def attribution(first: Preprocessing, second: Preprocessing) -> Search:
-    """Find the steps in which two explicit recipes differ in pixels."""
+def attribution(
+    first: Preprocessing, second: Preprocessing, without: frozenset[str] = frozenset()
+) -> Search:
+    """Find the steps in which two explicit recipes differ in pixels.
+
+    ``without`` names images that are left out.
+    """
     unit = unit_of(first, second)
     if not differing_steps(first, second):
         second = first
-    whole_ask = Ask(first, second, unit)
-    whole = (yield [whole_ask])[whole_ask]
+    whole_ask = Ask(first, second, unit, without)
     first, second = written_alike(first, second)
     steps = differing_steps(first, second)
+    pair = _Pair(first, second, unit, without)
+    # Most pairs need these and no more, so that one pass over the images is enough.
+    whole = (yield [whole_ask, *_likely(pair, steps)])[whole_ask]
     if whole is not None and whole.same:
         return Attribution(whole, (), steps)
-    pair = _Pair(first, second, unit)
     needed = yield from _needed(pair, steps)
     causes = yield from _causes(needed.pair, needed.steps, whole)
     named = {step for cause in causes for step in cause.steps}
@@ -138,29 +146,45 @@ class _Pair(NamedTuple):
     first: Preprocessing
     second: Preprocessing
     unit: Triple
+    without: frozenset[str]
+
+    def ask(self, first: Preprocessing, second: Preprocessing) -> Ask | None:
+        """Return the question for a difference; None if a recipe cannot be run."""
+        runs = can_run(first) and can_run(second)
+        return Ask(first, second, self.unit, self.without) if runs else None
 
     def alone(self, step: Step) -> Ask | None:
         """Return the exchange of one step with all others equal, in a recipe that can run."""
         return self.alone_in_second(step) or self.alone_in_first(step)
 
     def alone_in_second(self, step: Step) -> Ask | None:
-        return _ask(exchanged(self.second, self.first, (step,)), self.second, self.unit)
+        return self.ask(exchanged(self.second, self.first, (step,)), self.second)
 
     def alone_in_first(self, step: Step) -> Ask | None:
-        return _ask(self.first, exchanged(self.first, self.second, (step,)), self.unit)
+        return self.ask(self.first, exchanged(self.first, self.second, (step,)))
 
     def left(self, steps: Sequence[Step]) -> Ask | None:
         """Return what is left after exchanging steps in the first recipe."""
-        return _ask(exchanged(self.first, self.second, steps), self.second, self.unit)
+        return self.ask(exchanged(self.first, self.second, steps), self.second)
+
+
+def _likely(pair: _Pair, steps: tuple[Step, ...]) -> list[Ask]:
+    asks = [
+        ask(step)
+        for step in steps
+        for ask in (
+            pair.alone_in_second,
+            pair.alone_in_first,
+            lambda step: pair.left((step,)),
+        )
+    ]
+    asks += _path(pair, steps).values() if None in map(pair.alone, steps) else []
+    return [ask for ask in asks if ask is not None]
 
 
 class _Needed(NamedTuple):
     pair: _Pair
     steps: tuple[Step, ...]
-
-
-def _ask(first: Preprocessing, second: Preprocessing, unit: Triple) -> Ask | None:
-    return Ask(first, second, unit) if can_run(first) and can_run(second) else None
 
 
 def _needed(pair: _Pair, steps: tuple[Step, ...]) -> Generator[Sequence[Ask], Answers, _Needed]:
@@ -174,21 +198,21 @@ def _needed(pair: _Pair, steps: tuple[Step, ...]) -> Generator[Sequence[Ask], An
         if not idle_second and not idle_first:
             break
         if len(idle_first) > len(idle_second):
-            reduced = yield from _without(pair.first, pair.second, idle_first, pair.unit)
+            reduced = yield from _without(pair, pair.first, pair.second, idle_first)
             pair = pair._replace(first=reduced)
         else:
-            reduced = yield from _without(pair.second, pair.first, idle_second, pair.unit)
+            reduced = yield from _without(pair, pair.second, pair.first, idle_second)
             pair = pair._replace(second=reduced)
         steps = differing_steps(pair.first, pair.second)
     return _Needed(pair, steps)
 
 
 def _without(
-    recipe: Preprocessing, source: Preprocessing, idle: tuple[Step, ...], unit: Triple
+    pair: _Pair, recipe: Preprocessing, source: Preprocessing, idle: tuple[Step, ...]
 ) -> Generator[Sequence[Ask], Answers, Preprocessing]:
     """Return the recipe with idle steps of ``source``, as many as leave its pixels as they are."""
     together = exchanged(recipe, source, idle)
-    ask = _ask(together, recipe, unit)
+    ask = pair.ask(together, recipe)
     if ask is not None and len(idle) > 1 and _same((yield [ask])[ask]):
         return together
     return exchanged(recipe, source, idle[:1])
@@ -238,7 +262,7 @@ def _path(pair: _Pair, steps: tuple[Step, ...]) -> dict[Step, Ask]:
             return {}
         for step in left:
             after = exchanged(recipe, pair.second, (step,))
-            ask = _ask(recipe, after, pair.unit)
+            ask = pair.ask(recipe, after)
             if ask is None:
                 continue
             rest = search(after, tuple(other for other in left if other != step))

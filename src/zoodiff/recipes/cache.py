@@ -21,6 +21,8 @@ from zoodiff.zoos.base import WorkerSpec
 
 _LARGEST = 2**20
 _MOST_FILES = 20_000
+_DETERMINE = ("attribution", "difference", "own_code", "rendering", "steps", "window")
+"""Modules of this folder whose code determines results; the others only collect and schedule."""
 Key = Mapping[str, Any]
 
 
@@ -68,7 +70,7 @@ def code() -> str:
     """Return a hash of the code that prepares and compares images."""
     package = Path(__file__).parents[1]
     files = [
-        *(package / "recipes").glob("*.py"),
+        *(package / "recipes" / f"{name}.py" for name in _DETERMINE),
         *(package / "preprocessing").glob("*.py"),
         *(package / "zoos").glob("*/backend.py"),
         *(package / "zoos").glob("*/preprocessing.py"),

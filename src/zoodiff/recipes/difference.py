@@ -56,7 +56,7 @@ class Accumulator:
     def __init__(self, unit: Triple) -> None:
         import numpy as np
 
-        self._unit = np.array(unit, dtype=np.float32)
+        self._per_level = (1 / np.array(unit, dtype=np.float64)).astype(np.float32)
         self._max, self._sum, self._values, self._images = 0.0, 0.0, 0, 0
         self._counts = np.zeros(_PER_LEVEL * _MOST_LEVELS + 1, dtype=np.int64)
         self._other_shape = False
@@ -69,13 +69,20 @@ class Accumulator:
         if first.shape != second.shape:
             self._other_shape = True
             return
-        channels = first.shape[-1]
-        levels = np.abs(first - second) / self._unit[:channels]
+        self._values += first.size
+        if first is second:
+            self._counts[0] += first.size
+            return
+        levels = first - second
+        np.abs(levels, out=levels)
+        levels *= self._per_level[: first.shape[-1]]
         self._max = max(self._max, float(levels.max()))
         self._sum += float(levels.sum(dtype=np.float64))
-        self._values += levels.size
-        bins = np.minimum(np.ceil(levels * _PER_LEVEL), len(self._counts) - 1)
-        self._counts += np.bincount(bins.astype(np.int64).ravel(), minlength=len(self._counts))
+        levels *= _PER_LEVEL
+        np.ceil(levels, out=levels)
+        np.minimum(levels, len(self._counts) - 1, out=levels)
+        bins = levels.astype(np.int64).ravel()
+        self._counts += np.bincount(bins, minlength=len(self._counts))
 
     def result(self) -> Difference | None:
         """Return the difference; None if inputs have other shapes, or there was no image."""

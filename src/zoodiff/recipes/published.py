@@ -9,7 +9,9 @@ from typing import Literal
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.recipes import cache
 from zoodiff.workers import messages
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos.base import WorkerSpec
 from zoodiff.zoos.registry import Entry
 
@@ -59,14 +61,23 @@ class Published:
     """Why the code of a zoo or of weights is not run, by zoo or reference."""
 
 
-def collect(by_name: Mapping[str, Sequence[Entry]], pool: WorkerPool) -> Published:
-    """Return the recipes of all weights of entries, by name; starts one worker per zoo."""
+def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None) -> Published:
+    """Return the recipes of all weights of entries, by name; asks one worker per zoo.
+
+    The answers are cached.
+    """
     published = Published()
     weights = {
         name: [replace(entry, weights=own) for entry in entries for own in entry.model.weights]
         for name, entries in by_name.items()
     }
-    own = _own_recipes([entry for entries in weights.values() for entry in entries], pool)
+    own = _Own()
+    by_zoo: dict[str, list[Entry]] = {}
+    for entries in weights.values():
+        for entry in entries:
+            by_zoo.setdefault(entry.zoo.name, []).append(entry)
+    for members in by_zoo.values():
+        _ask(members, own, limits)
     published.failures |= own.failures
     for name, entries in weights.items():
         recipes: dict[Recipe, list[str]] = {}
@@ -89,28 +100,31 @@ class _Own:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def _own_recipes(entries: Sequence[Entry], pool: WorkerPool) -> _Own:
-    """Return what the zoos' workers say about their own code, by reference."""
-    own = _Own()
-    by_zoo: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_zoo.setdefault(entry.zoo.name, []).append(entry)
-    for zoo, members in by_zoo.items():
-        spec = _confined(members[0])
+def _ask(entries: Sequence[Entry], own: _Own, limits: Limits | None) -> None:
+    """Add what a zoo's worker says about the code of its weights, by reference."""
+    spec, zoo = _confined(entries[0]), entries[0].zoo.name
+    asked = [(entry.model.name, entry.weights_name) for entry in entries]
+    key: cache.Key | None = None
+    if spec.backend.startswith("zoodiff."):
+        facts = {"versions": cache.versions_of([spec]), "code": cache.code()}
+        key = {"kind": "words", "zoo": zoo, "weights": [list(pair) for pair in asked], **facts}
+    stored = cache.load(key) if key else None
+    if stored is not None:
+        answer = messages.decode(messages.OwnRecipes, stored)
+    else:
         try:
-            worker = pool.worker(spec, "recipes")
-            asked = [(entry.model.name, entry.weights_name) for entry in members]
-            answer = worker.recipes(asked, doing=f"reading the recipes of {zoo}")
+            with WorkerPool(limits) as pool:
+                worker = pool.worker(spec, "recipes")
+                answer = worker.recipes(asked, doing=f"reading the recipes of {zoo}")
         except ZoodiffError as error:
             own.failures[zoo] = str(error)
-            continue
-        finally:
-            pool.release(spec, "recipes")
-        for position, entry in enumerate(members):
-            own.recipes[str(entry.ref)] = answer.recipes[position]
-            if str(position) in answer.failed:
-                own.failures[str(entry.ref)] = answer.failed[str(position)]
-    return own
+            return
+        if key:
+            cache.save(key, messages.encode(answer))
+    for position, entry in enumerate(entries):
+        own.recipes[str(entry.ref)] = answer.recipes[position]
+        if str(position) in answer.failed:
+            own.failures[str(entry.ref)] = answer.failed[str(position)]
 
 
 def _recipes_of(entry: Entry, own: Sequence[messages.Recipe] | None) -> list[Recipe]:

@@ -114,6 +114,8 @@ class Renderer:
                 image, [spec for ask in sums for spec in (ask.first, ask.second)]
             )
             for ask, total in sums.items():
+                if image.name in ask.without:
+                    continue
                 first, second = inputs.get(ask.first), inputs.get(ask.second)
                 if first is not None and second is not None:
                     total.add(first, second)

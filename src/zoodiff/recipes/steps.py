@@ -131,16 +131,14 @@ def written_alike(
 ) -> tuple[Preprocessing, Preprocessing]:
     """Return two explicit recipes with their numbers written in one range, if that says less.
 
-    [0, 1] with mean and std 0.5 is [-1, 1]. Where two ranges differ in words, one recipe is
-    rewritten if fewer numbers differ then; its pixels stay the same.
+    [0, 1] with mean and std 0.5 is [-1, 1]. Where two ranges differ in words, both are written in
+    levels of [0, 255] if fewer numbers differ then; the pixels stay the same.
     """
     one, two = _numbers(first), _numbers(second)
-    rewritten = one.within(two.low, two.high)
-    if len(rewritten.differing(two)) >= len(one.differing(two)):
+    levels = one.within(0.0, 255.0), two.within(0.0, 255.0)
+    if len(levels[0].differing(levels[1])) >= len(one.differing(two)):
         return first, second
-    if (one.low, one.high) == (0.0, 1.0):  # the range in which mean and std are usually read
-        return first, _with_numbers(second, two.within(one.low, one.high))
-    return _with_numbers(first, rewritten), second
+    return _with_numbers(first, levels[0]), _with_numbers(second, levels[1])
 
 
 def differing_steps(first: Preprocessing, second: Preprocessing) -> tuple[Step, ...]:

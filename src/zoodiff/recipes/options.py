@@ -1,0 +1,29 @@
+"""How an audit is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from zoodiff.recipes.images import AuditImage, hash_of
+from zoodiff.recipes.parallel import Step
+from zoodiff.workers.limits import Limits
+
+
+def _silent(activity: str, done: int, total: int, /) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """The images of an audit, and how it is run."""
+
+    images: tuple[AuditImage, ...]
+    jobs: int = 2
+    limits: Limits | None = None
+    step: Step = field(default=_silent)
+
+    @cached_property
+    def images_hash(self) -> str:
+        """One hash of the content of all images."""
+        return hash_of(self.images)
