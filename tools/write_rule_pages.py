@@ -58,9 +58,9 @@ def index(known: list[Rule]) -> str:
     rows = [f"| [{r.code}]({r.code}.md) | {r.name} | {EFFECTS[r.effect]} |" for r in known]
     return (
         "# Findings\n\n"
-        "The findings of `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC), "
-        "`zoodiff latency` (LAT) and\n`zoodiff names` (NAM), and the reasons for refusing a file "
-        "(SEC), by code. A code never changes its\nmeaning and is never reused. "
+        "The findings of `zoodiff diff` (ARC), `zoodiff accuracy` and `zoodiff audit-recipes` "
+        "(PRE, LAB,\nACC), `zoodiff latency` (LAT) and `zoodiff names` (NAM), and the reasons for "
+        "refusing a file (SEC),\nby code. A code never changes its meaning and is never reused. "
         "`zoodiff rules CODE` prints cause, effect and advice. Each page has an\nexample with its "
         "output.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zoodiff.api import FingerprintGroups as FingerprintGroups
     from zoodiff.api import LatencyReport as LatencyReport
     from zoodiff.api import LatencyRequest as LatencyRequest
+    from zoodiff.api import RecipesReport as RecipesReport
     from zoodiff.api import RunRequest as RunRequest
     from zoodiff.api import SelectedClaims as SelectedClaims
     from zoodiff.api import StoredRun as StoredRun
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from zoodiff.api import add_zoo as add_zoo
     from zoodiff.api import all_rules as all_rules
     from zoodiff.api import allow_code as allow_code
+    from zoodiff.api import audit_recipes as audit_recipes
     from zoodiff.api import claim_spreads as claim_spreads
     from zoodiff.api import claims as claims
     from zoodiff.api import collect_waste as collect_waste
@@ -123,6 +125,7 @@ _PUBLIC = {
     "NamesReport": "zoodiff.api",
     "Preprocessing": "zoodiff.preprocessing.spec",
     "Record": "zoodiff.store.records",
+    "RecipesReport": "zoodiff.api",
     "RunRequest": "zoodiff.api",
     "SelectedClaims": "zoodiff.api",
     "Store": "zoodiff.store.folder",
@@ -137,6 +140,7 @@ _PUBLIC = {
     "accuracy": "zoodiff.api",
     "add_zoo": "zoodiff.api",
     "all_rules": "zoodiff.api",
+    "audit_recipes": "zoodiff.api",
     "allow_code": "zoodiff.api",
     "claim_spreads": "zoodiff.api",
     "claims": "zoodiff.api",

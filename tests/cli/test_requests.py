@@ -228,6 +228,16 @@ CASES = (
         ignored=("done",),
     ),
     case(
+        f"audit-recipes a b --zoos keras,timm --images i --jobs 3 --fail-on stated {ARE_LIMITED}",
+        "audit_recipes",
+        ["a", "b"],
+        zoos=["keras", "timm"],
+        images=Path("i"),
+        jobs=3,
+        limits=LIMITS,
+        ignored=("step",),
+    ),
+    case(
         "names a b --zoos keras,timm --all --all-zoos --build --jobs 3 --only odd --finding NAM101 "
         f"--sort top1 --limit 3 {ARE_LIMITED}",
         "names",
@@ -362,6 +372,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "example": (api.write_example,),
     "fingerprint": (api.fingerprints, api.allow_code),
     "names": (api.names, api.NamesReport.selected),
+    "audit-recipes": (api.audit_recipes, api.RecipesReport.exit_code),
     "report": (api.read_run, api.write_report),
     "rules": (api.find_rule, api.all_rules),
     "zoos": (api.zoos_report,),

@@ -21,7 +21,7 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
 from zoodiff.accuracy.attribution.suggestions import sentences
 from zoodiff.accuracy.classes.class_findings import class_findings, constant_findings
 from zoodiff.accuracy.classes.constant_outputs import constant_classes, constants_of
-from zoodiff.accuracy.preprocessing_runs import Recipe
+from zoodiff.accuracy.preprocessing_runs import Recipe as TriedRecipe
 from zoodiff.architecture import naming
 from zoodiff.architecture.naming import EntryUnderName
 from zoodiff.graph.input_stage import InputStage
@@ -37,6 +37,12 @@ from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.effective import effective
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.stats.intervals import Estimate
+from zoodiff.recipes.attribution import Ask, attribution
+from zoodiff.recipes.difference import Difference
+from zoodiff.recipes.findings import line_of, own_code_findings
+from zoodiff.recipes.own_code import Correction, OwnCheck
+from zoodiff.recipes.published import Recipe
+from zoodiff.recipes.unstated import comparable
 from zoodiff.zoos import registry
 
 Lines = list[str]
@@ -92,6 +98,39 @@ def _scaling(spec: Preprocessing, input_stage: InputStage) -> Lines:
     return [] if warning is None else [f"{warning[0]}  a: {warning[1]}"]
 
 
+_SQUARE: dict[str, Any] = {
+    "resize_policy": "central_square",
+    "resize": None,
+    "crop_fraction": 0.875,
+}
+
+
+def _audited(second: Preprocessing, *, first: Preprocessing = _SPEC, levels: float = 60) -> Lines:
+    """What `zoodiff audit-recipes` prints of two recipes whose words make a difference."""
+    pair = comparable(first, second)
+    assert pair is not None
+    search, answers = attribution(pair.first, pair.second), dict[Ask, Difference | None]()
+    asks = next(search)
+    while True:
+        for ask in asks:
+            same = ask.first == ask.second
+            answers[ask] = Difference(45, *((0.0,) * 3 if same else (levels, 2.0, levels / 4)))
+        try:
+            asks = search.send(answers)
+        except StopIteration as end:
+            return [line_of(cause) for cause in end.value.causes]
+
+
+def _not_as_stated(done: str) -> Lines:
+    """What `zoodiff audit-recipes` prints of a recipe whose code resizes by another kernel."""
+    recipe = Recipe("zoo", _SPEC, "words", "file")
+    same = done == _SPEC.interpolation
+    difference = Difference(45, *((0.0,) * 3 if same else (33.0, 1.6, 8.0)))
+    correction = None if same else Correction("interpolation", "bilinear", done, _SPEC)
+    checks = {recipe: OwnCheck(45, difference, {}, correction)}
+    return [finding.line for finding in own_code_findings({recipe: ["zoo:a@b"]}, checks)]
+
+
 # Labels and networks
 
 _IMAGES, _CLASSES = 400, 40
@@ -111,7 +150,7 @@ class _Network:
     def _right(self, spec: Preprocessing) -> np.ndarray:
         return self._share - 0.2 * len(differing(spec, _SPEC)) > _HARDNESS
 
-    def right(self, recipes: Sequence[Recipe]) -> list[np.ndarray]:
+    def right(self, recipes: Sequence[TriedRecipe]) -> list[np.ndarray]:
         return [self._right(recipe.spec) for recipe in recipes]
 
     def __call__(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
@@ -332,6 +371,36 @@ EXAMPLES: dict[str, Reported] = {
         lambda: _scaling(_RAW, _NONE),
         "The graph brings [0, 255] to [-1, 1].",
         lambda: _scaling(_RAW, _RESCALING),
+    ),
+    "PRE109": Reported(
+        "One entry resizes to 256 and crops 224; the other crops the same share and resizes it.",
+        lambda: _audited(replace(_SPEC, **_SQUARE)),
+        "Both crop first; one states where it says so.",
+        lambda: _audited(
+            replace(_SPEC, **_SQUARE, source="README"), first=replace(_SPEC, **_SQUARE)
+        ),
+    ),
+    "PRE110": Reported(
+        "Both entries resize with TensorFlow; one rounds the result to 8 bits.",
+        lambda: _audited(
+            replace(_SPEC, library="tensorflow", rounded=True),
+            first=replace(_SPEC, library="tensorflow"),
+            levels=0.4,
+        ),
+        "One entry states that Pillow rounds, as it always does.",
+        lambda: _audited(replace(_SPEC, rounded=True)),
+    ),
+    "PRE111": Reported(
+        "One entry turns photographs as their EXIF orientation says.",
+        lambda: _audited(replace(_SPEC, exif=True)),
+        "One entry states that it does not turn them, which is Pillow's default.",
+        lambda: _audited(replace(_SPEC, exif=False)),
+    ),
+    "PRE112": Reported(
+        "The catalogue states bilinear, and the zoo's code resizes bicubically.",
+        lambda: _not_as_stated("bicubic"),
+        "The zoo's code does what the catalogue states.",
+        lambda: _not_as_stated("bilinear"),
     ),
     "LAB101": Reported(
         "Each label is one too high.",

@@ -128,6 +128,7 @@ def cases(world: World) -> dict[str, list[list[str]]]:
         "zoos": [[]],
         "list": [[first[2:]]],
         "names": [[first], ["vgg16", "--csv", "names.csv", "--html", "n.html"]],
+        "audit-recipes": [[first], ["vgg16", "--zoos", first], ["vgg16", "--images", first]],
         "show": [[first, "--layers"], [world.odd], *([side] for side in sides), ["-" + first]],
         "claims": [
             [first],

@@ -1,6 +1,6 @@
 """The Python interface: one typed function per command.
 
-One module per subject: ``entries``, ``claimed``, ``names_report``,
+One module per subject: ``entries``, ``claimed``, ``names_report``, ``recipes_report``,
 ``studies``, ``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``,
 ``rules``, ``limits``, ``index``. The modules ``*_values`` export the types of their results. A name
 is loaded at its first use, so that every command starts fast.
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from zoodiff.api.names_report import NameRow as NameRow
     from zoodiff.api.names_report import NamesReport as NamesReport
     from zoodiff.api.names_report import names as names
+    from zoodiff.api.recipes_report import RecipesReport as RecipesReport
+    from zoodiff.api.recipes_report import audit_recipes as audit_recipes
     from zoodiff.api.rules import all_rules as all_rules
     from zoodiff.api.rules import find_rule as find_rule
     from zoodiff.api.storage import collect_waste as collect_waste
@@ -147,6 +149,10 @@ _MODULES = {
         "NameRow",
         "NamesReport",
         "names",
+    ),
+    "recipes_report": (
+        "RecipesReport",
+        "audit_recipes",
     ),
     "rules": (
         "all_rules",

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from zoodiff._version import __version__
 from zoodiff.cli import exit_codes, streams
 from zoodiff.cli.commands.accuracy import accuracy
+from zoodiff.cli.commands.audit_recipes import audit_recipes
 from zoodiff.cli.commands.claims import claims
 from zoodiff.cli.commands.compare import compare
 from zoodiff.cli.commands.diff import diff
@@ -65,6 +66,7 @@ app = typer.Typer(
 )
 app.command("list")(list_entries)
 app.command("names")(names)
+app.command("audit-recipes")(audit_recipes)
 app.command("show")(show)
 app.command("claims")(claims)
 app.command("which")(which)

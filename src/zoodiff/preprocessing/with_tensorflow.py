@@ -28,6 +28,8 @@ class _Image(Protocol):
 
     def __getitem__(self, part: tuple[slice, ...]) -> _Image: ...
 
+    def numpy(self) -> NDArray[Any]: ...
+
 
 class TensorFlow:
     """See ``zoodiff.preprocessing.pixels.Decoder``."""

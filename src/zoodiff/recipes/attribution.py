@@ -126,8 +126,6 @@ def attribution(
     ``without`` names images that are left out.
     """
     unit = unit_of(first, second)
-    if not differing_steps(first, second):
-        second = first
     whole_ask = Ask(first, second, unit, without)
     first, second = written_alike(first, second)
     steps = differing_steps(first, second)

@@ -61,8 +61,13 @@ def versions_of(specs: Iterable[WorkerSpec]) -> dict[str, Any]:
     """Return the versions of the distributions of workers, without importing them."""
     versions: dict[str, Any] = {}
     for spec in specs:
-        versions |= environments.versions(spec)
+        versions |= _versions(spec)
     return versions
+
+
+@cache
+def _versions(spec: WorkerSpec) -> dict[str, str | None]:
+    return environments.versions(spec)
 
 
 @cache

@@ -5,17 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
 
-class Step(Protocol):
-    """Is called with what is being done, the number done, and of how many."""
-
-    def __call__(self, activity: str, done: int, total: int, /) -> None:
-        """Show the progress."""
-        ...
+Step = Callable[[str, int, int], None]
+"""Is called with what is being done, the number done, and of how many."""
 
 
 class Counter:

@@ -68,7 +68,12 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
     """
     published = Published()
     weights = {
-        name: [replace(entry, weights=own) for entry in entries for own in entry.model.weights]
+        name: [
+            replace(entry, weights=own)
+            # one order, whatever the order in which zoos were given: pairs are cached
+            for entry in sorted(entries, key=lambda entry: entry.zoo.name)
+            for own in entry.model.weights
+        ]
         for name, entries in by_name.items()
     }
     own = _Own()

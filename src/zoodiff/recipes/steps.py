@@ -29,6 +29,7 @@ Step = Literal[
     "aspect ratio",
     "order of resize and crop",
     "crop",
+    "crop position",
     "channel order",
     "range",
     "mean",
@@ -45,6 +46,7 @@ CODES: Mapping[Step, str] = {
     "aspect ratio": "PRE103",
     "order of resize and crop": "PRE109",
     "crop": "PRE103",
+    "crop position": "PRE103",
     "channel order": "PRE101",
     "range": "PRE102",
     "mean": "PRE102",
@@ -57,11 +59,13 @@ _PLAIN: Mapping[Step, str] = {
     "antialiasing": "antialias",
     "interpolation": "interpolation",
     "rounding": "rounded",
+    "crop position": "crop_rounding",
 }
 """The field of each step that is one field."""
 _KERNELS: Mapping[str, Collection[str]] = {
     "pillow": ("nearest", "bilinear", "bicubic", "lanczos", "area", "box"),
     "torchvision": ("nearest", "bilinear", "bicubic"),
+    "torchvision_v2": ("nearest", "bilinear", "bicubic", "lanczos"),
     "tensorflow": ("nearest", "bilinear", "bicubic", "lanczos", "area", "bilinear_tf1"),
     "opencv": ("nearest", "bilinear", "bicubic", "lanczos", "area"),
 }
@@ -114,6 +118,7 @@ def explicit(spec: Preprocessing) -> Preprocessing:
             antialias=antialias and not never,
             exif=DEFAULT_EXIF[library] if spec.exif is None else spec.exif,
             rounded=DEFAULT_ROUNDED[library] if spec.rounded is None else spec.rounded,
+            crop_rounding=None if spec.crop_rounding == "even" else spec.crop_rounding,
             channel_order=spec.channel_order or "RGB",
             value_range=_floats(spec.value_range or (0.0, 255.0)),
             mean=_triple(spec.mean),
@@ -222,6 +227,7 @@ def words(spec: Preprocessing, step: Step) -> str:
         "aspect ratio": "kept" if window.keeps_aspect else "squashed",
         "order of resize and crop": "crop first" if window.crops_first else "resize first",
         "crop": _crop(spec),
+        "crop position": f"margin rounded {(spec.crop_rounding or 'even').replace('_', ' ')}",
         "channel order": str(spec.channel_order),
         "range": f"[{own.low:g}, {own.high:g}]",
         "mean": " ".join(f"{value:.5g}" for value in own.mean),

@@ -77,6 +77,25 @@ def building_progress() -> Iterator[Callable[[object, object], None]]:
 
 
 @contextlib.contextmanager
+def auditing_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (activity, done, total) that shows recipes run and pairs compared."""
+    titles = {"recipes": "the zoos' own code", "pairs": "comparing recipes"}
+    with contextlib.ExitStack() as stack:
+        current, show = "", None
+
+        def step(activity: str, done: int, of: int) -> None:
+            nonlocal current, show
+            if activity != current:
+                stack.close()
+                current = activity
+                show = stack.enter_context(counting(titles[activity], activity)) if of else None
+            if show is not None:
+                show(done, of)
+
+        yield step
+
+
+@contextlib.contextmanager
 def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Yield a function (done, total) that shows the number done and the time left."""
     screen = console()

@@ -1,4 +1,4 @@
-"""Preprocessing: what a network is fed differs from what it was trained with (PRE101 to PRE108)."""
+"""Preprocessing: what a network is fed differs from what it was trained with (PRE101 to PRE112)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ _OWN = (
     "Use the preprocessing of the training: that of the network's zoo, or the one that fits best."
 )
 _COMPARED = "`zoodiff diff --preprocessing`, `zoodiff accuracy --explain`"
+_AUDIT = "`zoodiff audit-recipes`"
 _TRIED = f"{_COMPARED} and `--infer-preprocessing`"
 
 CHANNEL_ORDER = Rule(
@@ -24,7 +25,7 @@ CHANNEL_ORDER = Rule(
         "opencv/opencv#9625",
         "openvinotoolkit/openvino#181",
     ),
-    raised_by=_TRIED,
+    raised_by=f"{_TRIED}, {_AUDIT}",
 )
 NORMALISATION = Rule(
     code="PRE102",
@@ -39,7 +40,7 @@ NORMALISATION = Rule(
         "mseitzer/pytorch-fid#3",
         "wang-xinyu/tensorrtx#100",
     ),
-    raised_by=_TRIED,
+    raised_by=f"{_TRIED}, {_AUDIT}",
 )
 CROP = Rule(
     code="PRE103",
@@ -55,7 +56,7 @@ CROP = Rule(
         "yhhhli/BRECQ#7",
         "mlcommons/training#48",
     ),
-    raised_by=_TRIED,
+    raised_by=f"{_TRIED}, {_AUDIT}",
 )
 INTERPOLATION = Rule(
     code="PRE104",
@@ -70,7 +71,7 @@ INTERPOLATION = Rule(
         "shift-happens-benchmark/icml-2022#62",
         "mlcommons/inference#555",
     ),
-    raised_by=_TRIED,
+    raised_by=f"{_TRIED}, {_AUDIT}",
 )
 LIBRARY = Rule(
     code="PRE105",
@@ -86,7 +87,7 @@ LIBRARY = Rule(
         "PaddlePaddle/PaddleClas#592",
         "tensorflow/tensorflow#11623",
     ),
-    raised_by=_COMPARED,
+    raised_by=f"{_COMPARED}, {_AUDIT}",
 )
 INPUT_SIZE = Rule(
     code="PRE106",
@@ -101,7 +102,7 @@ INPUT_SIZE = Rule(
         "arXiv:1906.06423",
         "pytorch/vision#4936",
     ),
-    raised_by="`zoodiff diff --preprocessing`",
+    raised_by=f"`zoodiff diff --preprocessing`, {_AUDIT}",
 )
 SCALED_TWICE = Rule(
     code="PRE107",
@@ -126,4 +127,52 @@ NOT_SCALED = Rule(
     advice="Scale outside the network: set value_range, mean and std.",
     references=("keras-team/keras#16982", "tensorflow/tensorflow#48412"),
     raised_by=_COMPARED,
+)
+ORDER = Rule(
+    code="PRE109",
+    name="order of resize and crop",
+    effect="measurement",
+    cause="One recipe resizes the image and crops the result; the other crops the image and "
+    "resizes the crop.",
+    consequence="Both keep the same part of the image. Pixels differ by rounded sizes and "
+    "positions, and at the borders: by up to tens of levels at sharp edges.",
+    advice=f"{_OWN} Set resize_policy.",
+    references=("lukemelas/EfficientNet-PyTorch#100", "pytorch/vision#429"),
+    raised_by=_AUDIT,
+)
+ROUNDING = Rule(
+    code="PRE110",
+    name="rounding",
+    effect="measurement",
+    cause="Resized pixels are rounded to 8 bits in one recipe and stay real numbers in the other.",
+    consequence="Pixels differ by up to half a level; more where a kernel overshoots the range of "
+    "a pixel, which rounding cuts off.",
+    advice="Use the same type of image as the zoo: an image of Pillow or a tensor of integers is "
+    "rounded, a tensor of real numbers is not. Set rounded.",
+    references=("pytorch/vision#8399", "huggingface/transformers#46262"),
+    raised_by=_AUDIT,
+)
+ORIENTATION = Rule(
+    code="PRE111",
+    name="orientation",
+    effect="measurement",
+    cause="One recipe turns a photograph as its EXIF orientation says, the other does not. OpenCV "
+    "turns it by default; Pillow, torchvision and TensorFlow do not.",
+    consequence="Photographs that were taken upright are fed lying on their side. Images without "
+    "an EXIF orientation are the same.",
+    advice=f"{_OWN} Set exif.",
+    references=("pytorch/vision#7977", "opencv/opencv#8854", "open-mmlab/mmcv#805"),
+    raised_by=_AUDIT,
+)
+NOT_AS_STATED = Rule(
+    code="PRE112",
+    name="recipe not as stated",
+    effect="measurement",
+    cause="The zoo's own code makes other pixels than its recipe states, or the installed package "
+    "is of another version than the recipe was read from.",
+    consequence="Whoever follows the words measures another accuracy than whoever runs the code.",
+    advice="Follow the code if the published accuracy was measured with it. Report the difference "
+    "to the zoo.",
+    references=("huggingface/transformers#28180",),
+    raised_by=_AUDIT,
 )
