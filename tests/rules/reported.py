@@ -36,13 +36,13 @@ from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.effective import effective
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.stats.intervals import Estimate
 from zoodiff.recipes.attribution import Ask, attribution
 from zoodiff.recipes.difference import Difference
 from zoodiff.recipes.findings import line_of, own_code_findings
 from zoodiff.recipes.own_code import Correction, OwnCheck
 from zoodiff.recipes.published import Recipe
 from zoodiff.recipes.unstated import comparable
+from zoodiff.stats.intervals import Estimate
 from zoodiff.zoos import registry
 
 Lines = list[str]
