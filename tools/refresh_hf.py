@@ -3,7 +3,10 @@
     python tools/refresh_hf.py [--check]
 
 ``data/hf_processors.json``: the defaults of each class of image processors, whether it has steps
-of its own, and the class of each model type. Nothing is downloaded.
+of its own, and the class of each model type.
+``data/hf.json``: the image classifiers and backbones, each with its model type, the input shape and
+the number of classes of its default configuration; and those that are left out, with the reason:
+each was built and run on an image of the meta device. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.torch_compat import import_torchvision
+from zoodiff.zoos.hf import networks
+from zoodiff.zoos.hf.config import image_size
+from zoodiff.zoos.hf.image_processor import specification
 from zoodiff.zoos.hf.image_processor_steps import BY_CLASS
 
 DATA = Path(__file__).resolve().parents[1] / "src/zoodiff/zoos/data"
@@ -67,6 +73,53 @@ def processors() -> str:
     )
 
 
+def classes() -> str:
+    """The image classifiers and backbones, as their data file holds them."""
+    import_torchvision()
+    import transformers
+    from transformers.models.auto import modeling_auto as auto
+
+    lists = {
+        "classifier": auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+        "backbone": auto.MODEL_FOR_BACKBONE_MAPPING_NAMES,
+    }
+    rows: dict[str, list[Any]] = {}
+    left_out: dict[str, str] = {}
+    for kind, mapping in lists.items():
+        for model_type, names in mapping.items():
+            for name in (names,) if isinstance(names, str) else names:
+                try:
+                    rows.setdefault(name, _class(name, model_type, kind))
+                except Exception as error:
+                    left_out[name] = " ".join(str(error).split())[:200]
+    head = {"written_by": "tools/refresh_hf.py", "transformers": transformers.__version__}
+    lines = ",\n".join(_line(rows[name]) for name in sorted(rows))
+    reasons = ",\n".join(f"{_line(name)}:{_line(left_out[name])}" for name in sorted(left_out))
+    return _line(head)[:-1] + f',\n"classes":[\n{lines}\n],\n"left_out":{{\n{reasons}\n}}}}\n'
+
+
+def _class(name: str, model_type: str, kind: str) -> list[Any]:
+    """Return the row of a class; raise where it cannot be built, or does not take an image."""
+    import torch
+
+    config = networks.configuration(name, None)
+    size = image_size(config.to_dict(), _default_size(model_type))
+    shape = [3, *size]
+    module, _ = networks.without_values(name, config)
+    if module.main_input_name == "input_ids":
+        raise ValueError("it takes tokens, not an image alone")
+    with torch.no_grad():
+        output = module(torch.empty(1, *shape, device="meta"))
+    expected = kind == "classifier"
+    if output.shape[0] != 1 or (output.ndim == 2) != expected:
+        raise ValueError(f"its output has the shape {tuple(output.shape)}")
+    return [name, model_type, kind, shape, output.shape[1] if expected else 0]
+
+
+def _default_size(model_type: str) -> tuple[int, int]:
+    return specification({}, model_type=model_type).input_size or (224, 224)
+
+
 def _overridden(own: type) -> set[str]:
     """Return the callables that a class defines above the two backends of transformers."""
     from transformers.image_processing_backends import PilBackend, TorchvisionBackend
@@ -108,7 +161,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args()
-    texts = {DATA / "hf_processors.json": processors()}
+    texts = {DATA / "hf_processors.json": processors(), DATA / "hf.json": classes()}
     if options.check:
         return int(any(path.read_text(encoding="utf-8") != text for path, text in texts.items()))
     for path, text in texts.items():

@@ -12,6 +12,7 @@ from zoodiff.host.provenance import hardware, identity, installed_versions
 from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
+from zoodiff.zoos.hf.entries import HubEntry
 from zoodiff.zoos.registry import Entry
 from zoodiff.zoos.stored.entry import StoredFileEntry
 
@@ -84,12 +85,14 @@ class Finished:
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:
-    """Return an entry as plain data; for a file, with its absolute path."""
+    """Return an entry as plain data; for a file or a folder, with its absolute path."""
     plain: dict[str, Any] = {"ref": str(entry.ref), "installed": installed_versions(entry)}
     if isinstance(entry, StoredFileEntry):
         plain |= {"definition": entry.definition}
     elif isinstance(entry, FileEntry):
         plain |= {"path": entry.model.name, "named": entry.named, "random": entry.weights is None}
+    if isinstance(entry, HubEntry):
+        plain |= {"address": entry.address, "named": entry.named}
     return plain
 
 
@@ -99,7 +102,9 @@ def entry_of(plain: Mapping[str, Any]) -> Entry:
     Raises UnknownNameError if it does not exist here, MeasurementError if the framework's version
     differs from that on the requesting machine.
     """
-    entry = registry.resolve(plain["ref"]) if "path" not in plain else _file_of(plain)
+    entry = _file_of(plain) if "path" in plain else registry.resolve(_address(plain))
+    if isinstance(entry, HubEntry):
+        entry = replace(entry, named=plain["named"])
     if isinstance(entry, StoredFileEntry) and entry.definition != plain["definition"]:
         raise MeasurementError(
             f"the worker's machine describes the zoo of {entry.ref} by another file than this one; "
@@ -114,6 +119,11 @@ def entry_of(plain: Mapping[str, Any]) -> Entry:
             f"{there.get(name, 'not at all')}; install the same versions on all machines"
         )
     return entry
+
+
+def _address(plain: Mapping[str, Any]) -> str:
+    address: str = plain.get("address", plain["ref"])
+    return address
 
 
 def _file_of(plain: Mapping[str, Any]) -> Entry:
