@@ -59,6 +59,24 @@ def _index_select(call: Call) -> Value | None:
     return call.node(operations.gather(axis, indices[0]), inputs=[data])
 
 
+def _embedding(call: Call) -> Any:
+    """Convert rows of a weight that known indices choose; all of them in order are the weight."""
+    weight = call.args[0]
+    if not isinstance(weight, Value | Parameter):
+        return None
+    indices = _places([call.args[1]], [weight.shape[0]])
+    if indices is None:
+        return None
+    chosen, shape = indices
+    if chosen == list(range(weight.shape[0])):
+        return call.node(operations.reshape(call.outputs[0]), inputs=[weight])
+    if not call.afford(len(chosen)):
+        return None
+    return call.node(
+        operations.gather(0, chosen, None if len(shape) == 1 else shape), inputs=[weight]
+    )
+
+
 def _repeat(call: Call) -> Any:
     """Repeat the whole of a tensor along axes; ``repeat`` and ``tile`` count new axes first."""
     data, times = call.args[0], [int(n) for n in call.args[1]]
@@ -191,6 +209,7 @@ def _replaced(call: Call, data: Any, source: Any, cut: Cut) -> Any:
 
 HANDLERS: dict[str, Handler] = {
     "copy": _copy,
+    "embedding": _embedding,
     "index": _index,
     "index_select": _index_select,
     "repeat": _repeat,

@@ -171,6 +171,30 @@ def _reduced(op: str) -> Handler:
     return handle
 
 
+def _extremum(op: str) -> Handler:
+    """Return the handler of ``max`` or ``min`` along an axis, whose indices nobody reads."""
+
+    def handle(call: Call) -> list[Value | Constant] | None:
+        if not call.overload.endswith(".dim") or any(call.read[1:]):
+            return None
+        axes, keep = _axes(call, call.arg(1, "dim")), bool(call.arg(2, "keepdim", False))
+        values = call.node(operations.reduced(op, axes, keepdims=keep), inputs=[call.args[0]])
+        return [values, Constant(f"{call.name}/indices", call.outputs[1])]
+
+    return handle
+
+
+def _adaptive_mean(call: Call) -> Value | None:
+    """Convert an adaptive average along the last axis to what it is at this size."""
+    data, rank = call.args[0], len(call.outputs[0])
+    if call.outputs[0] == data.shape:
+        return data if isinstance(data, Value) else None
+    if call.outputs[0][-1] != 1:
+        return None
+    mean = operations.reduced("ReduceMean", [rank - 1], keepdims=True)
+    return call.node(mean, inputs=[data])
+
+
 def _variance(call: Call) -> Value | None:
     """Convert a variance: the mean of the squared deviations, corrected to divide by n - c."""
     data = call.args[0]
@@ -217,6 +241,7 @@ def _vector_norm(call: Call) -> Value | None:
 
 
 HANDLERS: dict[str, Handler] = {
+    "adaptive_avg_pool1d": _adaptive_mean,
     "amax": _reduced("ReduceMax"),
     "amin": _reduced("ReduceMin"),
     "batch_norm": _batch_norm,
@@ -225,7 +250,9 @@ HANDLERS: dict[str, Handler] = {
     "layer_norm": _layer_norm,
     "linalg_vector_norm": _vector_norm,
     "log_softmax": _log_softmax,
+    "max": _extremum("ReduceMax"),
     "mean": _mean,
+    "min": _extremum("ReduceMin"),
     "rms_norm": _rms_norm,
     "softmax": _softmax,
     "sum": _reduced("ReduceSum"),

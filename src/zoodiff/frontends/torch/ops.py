@@ -52,7 +52,7 @@ _SHAPE_ONLY = frozenset(
     | {"full_like", "ones_like", "zeros_like"}
 )
 """Functions that read the shape of a tensor at most, never its values."""
-_WITH_CONSTANTS = frozenset({"add", "index", "index_select", "mul", "sub"})
+_WITH_CONSTANTS = frozenset({"add", "embedding", "index", "index_select", "mul", "sub"})
 
 
 def _opaque(call: Call) -> Any:
