@@ -150,7 +150,7 @@ def attention_as_run() -> Iterator[None]:
 
     transformers leaves out a mask that masks nothing, but not where it is exported.
     """
-    masks = importlib.import_module("transformers.masking_utils")
+    masks: Any = importlib.import_module("transformers.masking_utils")
     original = getattr(masks, "is_torchdynamo_exporting", None)
     if original is None:
         yield
