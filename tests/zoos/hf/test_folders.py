@@ -298,6 +298,23 @@ class TestLoading:
         with pytest.raises(RefusedError, match="SEC111"):
             backend.load(str(folder), "file", seed=0, threads=1)
 
+    def test_a_pickle_is_loaded_where_it_is_allowed(self, backend, folder, monkeypatch) -> None:
+        import torch
+        from safetensors.torch import load_file
+
+        from zoodiff.zoos.base import ALLOWED_CODE
+        from zoodiff.zoos.scan.allowed import digest
+
+        own = backend.load(str(folder), "file", seed=0, threads=1)
+        torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+        (folder / "model.safetensors").unlink()
+        with pytest.raises(RefusedError, match=r"SEC103: .*--allow-code pytorch_model\.bin"):
+            backend.load(str(folder), "file", seed=0, threads=1)
+        monkeypatch.setenv(ALLOWED_CODE, digest(folder / "pytorch_model.bin"))
+        network = backend.load(str(folder), "file", seed=0, threads=1)
+        pixels = np.random.default_rng(0).random((1, 3, 32, 32), dtype=np.float32)
+        assert np.array_equal(network.run(pixels), own.run(pixels))
+
     def test_a_configuration_that_the_class_refuses_is_one_sentence(self, backend, folder) -> None:
         write_folder(folder, {**CONFIG, "layer_type": "spiral"})
         with pytest.raises(ZoodiffError, match=r"layer_type|spiral") as error:

@@ -41,11 +41,13 @@ CODE = Rule(
     code="SEC103",
     name="code without permission",
     effect="safety",
-    cause="The format carries code: TorchScript, or Python in a Keras Lambda layer.",
+    cause="The format carries code: TorchScript, Python in a Keras Lambda layer, a pickle of "
+    "weights in a folder of the zoo hf, or Python that a config.json names.",
     consequence="The code would run in the worker. It has no network there and cannot write, but "
     "it may compute anything.",
     advice="If you trust the author of the file, allow its code with --allow-code FILE. The "
-    "permission holds for this content only. In a study, write its hash into allow_code.",
+    "permission holds for this content only. In a study, write its hash into allow_code. Python "
+    "that a config.json names is never run.",
     references=(f"CWE-94, improper control of generation of code, {_CWE}/94.html",),
     raised_by=_RAISED_BY,
 )

@@ -21,6 +21,7 @@ from zoodiff.zoos.hf.known_checkpoints import checkpoints
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.torch_network import TorchNetwork
 from zoodiff.zoos.runtime.weights_access import counts_of_torch
+from zoodiff.zoos.scan import allowed
 from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
@@ -90,10 +91,10 @@ class HfBackend:
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return transformers' own count of parameters, and the values in floating buffers."""
         module, _ = self.structure(model)
-        file = None if weights == RANDOM else self._weights_file(self.source(model))
+        folder = self.source(model).folder
         digest = None
-        if file is not None:
-            with steady(file) as read:
+        if weights != RANDOM and folder is not None and (folder / entries.WEIGHTS).exists():
+            with steady(folder / entries.WEIGHTS) as read:
                 digest = read.digest
         return {
             "parameters": int(module.num_parameters()),
@@ -134,8 +135,8 @@ class HfBackend:
     ) -> Network:
         """Build with weights; random ones come from transformers' initialisers and ``seed``.
 
-        Raises WeightsUnavailableError where the weights cannot be had, RefusedError for a file that
-        is no safetensors file, MeasurementError where it does not fit the network.
+        Raises WeightsUnavailableError where the weights cannot be had, RefusedError for a damaged
+        file and for a pickle that nobody allowed, MeasurementError where it does not fit the network.
         """
         import torch
 
@@ -210,7 +211,10 @@ class HfBackend:
     def _weights_file(self, source: Source) -> Path | None:
         if source.folder is None:
             return None
-        file = source.folder / entries.WEIGHTS
+        file, pickle = source.folder / entries.WEIGHTS, source.folder / entries.PICKLE
+        if not file.exists() and pickle.exists():
+            allowed.demand(pickle, f"a pickle in the place of {entries.WEIGHTS}")
+            return pickle
         if not file.exists():
             raise WeightsUnavailableError(
                 f"{source.folder} has no {entries.WEIGHTS}, and zoodiff loads no other weights for "

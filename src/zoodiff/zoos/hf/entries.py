@@ -22,6 +22,8 @@ from zoodiff.zoos.hf.architectures import architectures, known
 from zoodiff.zoos.hf.known_checkpoints import checkpoints
 
 WEIGHTS = "model.safetensors"
+PICKLE = "pytorch_model.bin"
+"""Weights that are read where a folder has no others and the user allows them; tensors only."""
 OWN = "file"
 """Name of a folder's own weights."""
 
