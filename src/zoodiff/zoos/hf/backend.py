@@ -136,7 +136,7 @@ class HfBackend:
         """Build with weights; random ones come from transformers' initialisers and ``seed``.
 
         Raises WeightsUnavailableError where the weights cannot be had, RefusedError for a damaged
-        file and for a pickle that nobody allowed, MeasurementError where it does not fit the network.
+        file and for a pickle that nobody allowed, MeasurementError where it does not fit.
         """
         import torch
 

@@ -31,16 +31,16 @@ _CASED = _rules(
 """Rules that need upper and lower case, or hyphens apart from underscores."""
 
 _RECIPES = _rules(
-    (r"^(skip/|slim/)", ""),
+    (r"^[\w.-]+/", ""),  # slim/, skip/, or the owner of a repository
     (r"_\(8_bit\)$", ""),
     (r"\(alpha=([\d.]+)\)", r"_\1"),
     (r"^(tf|tv|gluon|legacy|dm|ig|ssl|swsl|adv|ens_adv|light|quantized|bvlc)_", ""),
     (r"^bvlc(?=alexnet)", ""),
     (r"_(ra\d?|a\d|ft|sw|sw_ft|agc|ra4_e3600_r\d+)_imagenet$", ""),
-    (r"_(int8|qdq|quant|fp16|wsl|ema|pytorch|tf|tv|paddle|caffe2|dist|auto_aug)$", ""),
+    (r"_(int8|qdq|quant|fp16|wsl|ema|pytorch|tf|tv|paddle|caffe2|dist|auto_aug|seer)$", ""),
     (r"(?<=^efficientnet_[bl]\d)_ns$", ""),
     (r"_ssld(_v2)?(_fix)?$", ""),
-    (r"_(in2[12](ft1)?k|22k(ft1k)?|in1k|imagenet|imagenet_?2[12]k)$", ""),
+    (r"_(in2[12](ft1)?k|22k(ft1k)?|in1k|1k|[pf]t22k|imagenet|imagenet_?(1|21|22)k)$", ""),
     (r"_legacy(?=_)", ""),
     (r"_(caffe2|tf)(?=_)", ""),
 )
@@ -53,7 +53,7 @@ _SIZES = _rules(
     (r"(?<=patch\d\d)_\d{3}(?=_|$)", ""),
     (r"(?<=patch\d)_\d{3}(?=_|$)", ""),
     (
-        r"(?<!levit)(?<!levit_conv)(?<!regnet[xyzv])(?<!ghostnetv[23])_(96|128|160|192|224|240|256|288|299|320|331|336|384|408|448|475|480|512|518"
+        r"(?<!levit)(?<!levit_conv)(?<!regnet[xyzv])(?<!regnet_[xyz])(?<!ghostnetv[23])_(96|128|160|192|224|240|256|288|299|320|331|336|384|408|448|475|480|512|518"
         r"|560|576|800)$",
         "",
     ),
@@ -80,7 +80,7 @@ _WORDS = _rules(
     (r"^(swin|swin_?v2)_b$", r"\1_base"),
     (r"^(deit_(tiny|small|base)(_distilled)?)$", r"\1_patch16"),
     (r"^tnt_s(mall)?(_patch16)?$", "tnt_s"),
-    (r"^mobilevit_(x*)small$", r"mobilevit_\1s"),
+    (r"^mobilevit_(x*)_?small$", r"mobilevit_\1s"),
     # ResNets: gluon's v1b is the ResNet with the stride on the 3x3, PaddlePaddle's vd is v1d.
     (r"^resnet_?v1([bcds]?)_?(\d+)$", r"resnet\2\1"),
     (r"(?<=^resnet)(\d+)(_caffe2)?_v1b?(?=_|$)", r"\1"),
