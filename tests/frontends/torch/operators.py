@@ -116,6 +116,14 @@ def test_reductions(name: str) -> None:
 
 
 TABLE = torch.tensor([[0, 3, 2], [-1, 1, 1]])
+
+
+def _places() -> Any:
+    """The index of each of 20 places, as networks with relative positions compute it."""
+    rows, columns = torch.meshgrid(torch.arange(4), torch.arange(5), indexing="ij")
+    return torch.flatten(torch.stack([rows * 5, columns]), 1).sum(0)
+
+
 MOVED: dict[str, Callable[[Any], Any]] = {
     "stack": lambda x: torch.stack([x, x * 2, x], 0),
     "stack at the end": lambda x: torch.stack([x, -x], -1),
@@ -132,6 +140,7 @@ MOVED: dict[str, Callable[[Any], Any]] = {
     "index by a table": lambda x: x[:, :, TABLE],
     "index by two": lambda x: x[:, torch.tensor([0, 2]), torch.tensor([3, -1])],
     "index by a grid": lambda x: x[:, torch.tensor([[0], [2]]), torch.tensor([[3, -1]])],
+    "index by a grid of places": lambda x: x[:, 0].flatten(1)[:, _places()],
     "index_select": lambda x: x.index_select(3, torch.tensor([4, 4, 0])),
     "index by differences": lambda x: x[:, 0, torch.arange(4)[:, None] - torch.arange(4)[None]],
 }
@@ -218,6 +227,12 @@ RESIZED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", RESIZED)
 def test_resampling(name: str) -> None:
     agree(Function(lambda x: F.interpolate(x, **RESIZED[name])), 1, 2, 6, 5)
+
+
+@pytest.mark.parametrize("size", [4, 5, 64])
+def test_an_average_over_more_than_all_is_a_global_one(size: int) -> None:
+    found = agree(nn.AvgPool2d(size, ceil_mode=True), 1, 2, 4, 4)
+    assert found.nodes[0].op == "GlobalAveragePool"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 3), (4, 6)])

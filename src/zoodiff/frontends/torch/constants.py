@@ -5,14 +5,16 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.frontends.torch.call import Call, Constant
+from zoodiff.frontends.torch.call import Call, Constant, Shape
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 MOST = 1 << 16
-"""The largest table, in elements, of which the values are known."""
+"""The largest table, in elements, that is written into a graph."""
+_LARGEST = 2 * MOST
+"""The largest table whose values are computed: both coordinates of the places of a window."""
 _EVALUATED = frozenset(
     {"add", "alias", "arange", "clone", "contiguous", "detach", "expand", "flatten", "full"}
     | {"detach_", "lift_fresh", "lift_fresh_copy"}
@@ -39,6 +41,8 @@ _EVALUATED = frozenset(
         "cat",
         "neg",
         "abs",
+        "fill",
+        "meshgrid",
         "roll",
         "flip",
         "copy",
@@ -51,12 +55,15 @@ _PLACES = frozenset({"device", "pin_memory", "layout", "memory_format"})
 """Arguments that say where a tensor lies, not what it holds."""
 
 
-def values_of(call: Call) -> NDArray[np.generic] | None:
-    """Return what a call on known numbers gives; None where it is unknown or large."""
+def values_of(call: Call) -> list[NDArray[np.generic] | None]:
+    """Return what a call on known numbers gives, per output; None for what is unknown or large."""
+    unknown: list[NDArray[np.generic] | None] = [None] * len(call.outputs)
     space, function, overload = [*call.overload.split("."), "", ""][:3]
     pure = space == "aten" and function in _EVALUATED  # one in place has another name
-    if not pure or prod(call.outputs[0]) > MOST or call.dtype not in _TYPES:
-        return None
+    if not pure or call.dtype not in _TYPES:
+        return unknown
+    if any(prod(shape) > _LARGEST for shape in call.outputs):
+        return unknown
     import torch
 
     try:
@@ -65,11 +72,22 @@ def values_of(call: Call) -> NDArray[np.generic] | None:
         with torch.device("cpu"):
             result: Any = getattr(getattr(torch.ops.aten, function), overload)(*args, **kwargs)
     except (LookupError, RuntimeError, TypeError, ValueError):
+        return unknown
+    several = list(result) if isinstance(result, list | tuple) else [result]
+    if len(several) != len(call.outputs):
+        return unknown
+    pairs = zip(several, call.outputs, strict=True)
+    return [_values(tensor, shape, call.dtype) for tensor, shape in pairs]
+
+
+def _values(tensor: Any, shape: Shape, dtype: str) -> NDArray[np.generic] | None:
+    """Return the values of a tensor in memory, if it is what the export says it is."""
+    import torch
+
+    expected = isinstance(tensor, torch.Tensor) and tuple(tensor.shape) == shape
+    if not expected or tensor.is_meta or str(tensor.dtype) != f"torch.{dtype}":
         return None
-    expected = isinstance(result, torch.Tensor) and tuple(result.shape) == call.outputs[0]
-    if not expected or result.is_meta or str(result.dtype) != f"torch.{call.dtype}":
-        return None
-    values: NDArray[np.generic] = result.contiguous().numpy()
+    values: NDArray[np.generic] = tensor.contiguous().numpy()
     return values
 
 

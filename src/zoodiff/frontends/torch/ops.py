@@ -34,8 +34,8 @@ def translate(call: Call) -> Any:
     handler = _HANDLERS.get(call.function)
     constants = [a for a in _flat(call.args) if isinstance(a, Constant)]
     if call.function in _SHAPE_ONLY or (constants and not call.tensors):
-        values = values_of(call) if len(call.outputs) == 1 else None
-        constant_outputs = [Constant(call.name, shape, values) for shape in call.outputs]
+        pairs = zip(call.outputs, values_of(call), strict=True)
+        constant_outputs = [Constant(call.name, shape, values) for shape, values in pairs]
         return constant_outputs[0] if len(constant_outputs) == 1 else constant_outputs
     if constants and call.function not in _WITH_CONSTANTS:
         handler = None

@@ -107,9 +107,13 @@ def avg_pool(call: Call) -> Value | None:
     """Convert avg_pool2d."""
     if call.arg(6, "divisor_override") is not None:
         return None
+    window, spatial = _pool_window(call), call.args[0].shape[-2:]
+    whole = all(size >= extent for size, extent in zip(window.kernel, spatial, strict=True))
+    if call.outputs[0][-2:] == (1, 1) and whole and not any(window.pads):
+        return call.node(operations.GLOBAL_AVERAGE_POOL)  # a window ends where the data ends
     return call.node(
         operations.average_pool(
-            _pool_window(call),
+            window,
             ceil_mode=call.arg(4, "ceil_mode", False),
             count_include_pad=call.arg(5, "count_include_pad", True),
         )
