@@ -1,7 +1,9 @@
 """Folders laid out as a repository, and repositories in the hub client's cache or on a hub."""
 
+import contextlib
 import functools
 import http.server
+import importlib
 import json
 import threading
 from pathlib import Path
@@ -47,6 +49,9 @@ def in_cache(cache: Path, commit: str, branch: str = "main") -> Path:
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    # The client keeps what the variables say when it is imported, for all later tests.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("huggingface_hub.constants")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return tmp_path / "cache"
