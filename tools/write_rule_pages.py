@@ -11,7 +11,7 @@ import runpy
 from pathlib import Path
 
 from zoodiff.architecture.diff import diff
-from zoodiff.cli.render.diff import sentence, verdict
+from zoodiff.equivalence.evidence_lines import sentence, verdict
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.rules.catalogue import rules
 from zoodiff.rules.rule import Example, Rule

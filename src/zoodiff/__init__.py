@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zoodiff.api import FingerprintGroups as FingerprintGroups
     from zoodiff.api import LatencyReport as LatencyReport
     from zoodiff.api import LatencyRequest as LatencyRequest
+    from zoodiff.api import Picture as Picture
     from zoodiff.api import RecipesReport as RecipesReport
     from zoodiff.api import RunRequest as RunRequest
     from zoodiff.api import SelectedClaims as SelectedClaims
@@ -123,6 +124,7 @@ _PUBLIC = {
     "ModelRef": "zoodiff.entry",
     "NameRow": "zoodiff.api",
     "NamesReport": "zoodiff.api",
+    "Picture": "zoodiff.api",
     "Preprocessing": "zoodiff.preprocessing.spec",
     "Record": "zoodiff.store.records",
     "RecipesReport": "zoodiff.api",

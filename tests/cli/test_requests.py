@@ -140,7 +140,8 @@ CASES = (
     ),
     case(
         "diff a b --graph-only --no-run --prove --weights --download --without x --without y "
-        "--input-range 0:255 --seed 3 " + ARE_LIMITED,
+        "--input-range 0:255 --seed 3 --html h --svg s --png p --model-explorer m --netron n "
+        + ARE_LIMITED,
         "diff",
         api.DiffRequest(
             a="a",
@@ -153,6 +154,7 @@ CASES = (
             without=("x", "y"),
             input_range=(0.0, 255.0),
             seed=3,
+            layer_outputs=True,
         ),
         limits=LIMITS,
         ignored=("progress",),
@@ -349,6 +351,13 @@ SPELT: dict[str, dict[str, str]] = {
     "claims": {"zoo": "zoos"},
     "which": {"zoo": "zoos"},
     "list": {"zoo": "zoos"},
+    "diff": {
+        "html": "path",
+        "svg": "path",
+        "png": "path",
+        "model_explorer": "folder",
+        "netron": "folder",
+    },
     "report": {"run": "name", "output": "folder"},
     "run": {"report": "folder", "resume": "fresh"},
     "store export": {"run": "runs"},
@@ -368,6 +377,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "diff": (
         *(api.DiffRequest, api.diff, api.DiffReport.exit_code),
         *(api.diff_preprocessing, api.allow_code),
+        *(api.Picture.save, api.Picture.export_model_explorer, api.Picture.export_netron),
     ),
     "example": (api.write_example,),
     "fingerprint": (api.fingerprints, api.allow_code),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff.architecture.diff import Diff, diff
-from zoodiff.cli.render.diff import sentence, verdict
+from zoodiff.equivalence.evidence_lines import sentence, verdict
 from zoodiff.errors import UnknownNameError
 from zoodiff.graph.ir import Graph
 from zoodiff.rules.catalogue import find, rules

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from zoodiff.api.diff_report import Finding as Finding
     from zoodiff.api.diff_report import LayerWeights as LayerWeights
     from zoodiff.api.diff_report import OutputsEvidence as OutputsEvidence
+    from zoodiff.api.diff_report import Picture as Picture
     from zoodiff.api.diff_report import PreprocessingDiff as PreprocessingDiff
     from zoodiff.api.diff_report import Proof as Proof
     from zoodiff.api.diff_report import diff as diff
@@ -118,6 +119,7 @@ _MODULES = {
         "Finding",
         "LayerWeights",
         "OutputsEvidence",
+        "Picture",
         "PreprocessingDiff",
         "Proof",
         "diff",

@@ -14,11 +14,14 @@ from zoodiff.api.pools import workers
 from zoodiff.architecture.diff import Diff, Sameness, Side
 from zoodiff.equivalence.answer import Answer, OutputsEvidence
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
+from zoodiff.equivalence.evidence_lines import EvidenceLine, Evident, evidence_lines
+from zoodiff.equivalence.layer_outputs import LayerOutputs
 from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.errors import UsageError, WeightsUnavailableError
+from zoodiff.picture import Picture, Subject
 from zoodiff.rules.findings import Finding
 from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
@@ -29,10 +32,13 @@ __all__ = [
     "Diff",
     "DiffReport",
     "DiffRequest",
+    "EvidenceLine",
     "FailOn",
     "Finding",
+    "LayerOutputs",
     "LayerWeights",
     "OutputsEvidence",
+    "Picture",
     "PreprocessingDiff",
     "Proof",
     "diff",
@@ -66,6 +72,8 @@ class DiffRequest:
     """Least and largest input value; None to try several ranges."""
     seed: int = 0
     """Seed of the generated inputs and the drawn weights."""
+    layer_outputs: bool = False
+    """Also compare the output of each layer with that of its counterpart."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class DiffReport:
     """None if nothing was run with drawn weights."""
     relations: tuple[WeightRelation, ...] = ()
     """How weights that differ, or are stored in another order, are related."""
+    layers: LayerOutputs | None = None
+    """How far the outputs of aligned layers are apart; None if not asked for or nothing was run."""
 
     @property
     def same_function(self) -> bool | None:
@@ -138,6 +148,24 @@ class DiffReport:
             return 1
         return 3 if None in selected else 0
 
+    def evidence(self, *, places: bool = False) -> tuple[EvidenceLine, ...]:
+        """Return what the answer rests on, one line each, as the command prints it."""
+        return evidence_lines(self._evident, places=places)
+
+    @property
+    def picture(self) -> Picture:
+        """The picture of the two networks side by side; it is drawn when it is saved.
+
+        >>> zoodiff.diff("a.onnx", "b.onnx").picture.save("diff.html")  # doctest: +SKIP
+        """
+        return Picture(
+            Subject(self._evident, self.evidence(), self.layers, (self.request.a, self.request.b))
+        )
+
+    @property
+    def _evident(self) -> Evident:
+        return Evident(self.answer, self.graphs, self.weights, self.proof, self.relations)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the graphs as plain values, for JSON; the answer comes first."""
         plain = {"answer": self.answer.to_dict(), **self.graphs.to_dict()}
@@ -179,6 +207,7 @@ def diff(
         download=request.download,
         seed=request.seed,
         value_range=request.input_range,
+        layers=request.layer_outputs,
     )
     with workers(limits) as engine:
         comparison = compare(
@@ -198,6 +227,7 @@ def diff(
         comparison.weights,
         comparison.proof,
         comparison.relations,
+        comparison.layers,
     )
 
 

@@ -13,6 +13,11 @@ from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.activation_scales import with_activation_scales
 from zoodiff.equivalence.answer import Answer
 from zoodiff.equivalence.decision import decide
+from zoodiff.equivalence.layer_outputs import (
+    LayerOutputs,
+    compare_drawn_layers,
+    compare_layers,
+)
 from zoodiff.equivalence.normalisation import compare_normalisation
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
@@ -59,6 +64,8 @@ class Effort:
     seed: int = 0
     value_range: tuple[float, float] | None = None
     """The least and the largest value of inputs; several ranges are tried without."""
+    layers: bool = False
+    """Compare the outputs of aligned layers, too, in the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class Comparison:
     proof: Proof | None = None
     relations: tuple[WeightRelation, ...] = ()
     """How weights that differ, or are stored in another order, are related."""
+    layers: LayerOutputs | None = None
+    """How far the outputs of aligned layers are apart; None where that was not asked for."""
 
 
 def compare(
@@ -117,7 +126,9 @@ def _compare(
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
     progress(f"running {a} and {b} with equal weights")
     proof = _proof(sides, effort)
-    return Comparison(from_proof(diff, proof, sides.entries, reason), diff, None, proof)
+    layers = compare_drawn_layers(diff, seed=effort.seed) if effort.layers else None
+    answer = from_proof(diff, proof, sides.entries, reason)
+    return Comparison(answer, diff, None, proof, layers=layers)
 
 
 def _with_own_weights(
@@ -137,7 +148,23 @@ def _with_own_weights(
         return Comparison(from_graphs(diff, f"the networks could not be run: {error}"), diff)
     if "placeholder" in {run.weights_state for run in case.runs}:
         return None
-    return Comparison(decide(case), case.diff, case.compared, relations=case.relations)
+    answer = decide(case)
+    return Comparison(
+        answer,
+        case.diff,
+        case.compared,
+        relations=case.relations,
+        layers=_layers(case, answer, effort, progress) if effort.layers else None,
+    )
+
+
+def _layers(case: Case, answer: Answer, effort: Effort, progress: Progress) -> LayerOutputs:
+    """How far the outputs of aligned layers are apart, each network with its own weights."""
+    if case.weights is None:
+        return LayerOutputs(reason=case.no_weights or "the weights could not be read")
+    progress(f"comparing the layers of {case.diff.a.name} and {case.diff.b.name}")
+    rounding = answer.evidence.outputs.rounding
+    return compare_layers(case.diff, *case.weights, seed=effort.seed, rounding=rounding)
 
 
 def _weights_alone(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Comparison:

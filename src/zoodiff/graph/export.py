@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from zoodiff.errors import MissingFrameworkError, UsageError
@@ -12,6 +13,7 @@ from zoodiff.text import graphviz, json_text, visible
 
 _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10}
 """Numbers of ``onnx.TensorProto.DataType``."""
+NO_NOTES: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
 def save(graph: Graph, path: Path) -> None:
@@ -38,11 +40,12 @@ def _json(graph: Graph) -> bytes:
     return (json_text(graph.to_dict(), indent=None) + "\n").encode()
 
 
-def to_onnx(graph: Graph) -> bytes:
+def to_onnx(graph: Graph, notes: Mapping[str, Mapping[str, str]] = NO_NOTES) -> bytes:
     """Return the graph as a serialised ONNX model for viewers such as Netron; it cannot be run.
 
     Weights are inputs of the network by name and shape, without values. Nodes keep their canonical
-    attributes, in the domain ``zoodiff``, so that a viewer shows all of them.
+    attributes, in the domain ``zoodiff``, so that a viewer shows all of them. ``notes`` are put
+    into the metadata of nodes, by the node's name.
     """
     try:
         from onnx import helper
@@ -78,6 +81,8 @@ def to_onnx(graph: Graph) -> bytes:
             for name, value in sorted(node.attributes.items())
             if value not in (None, [])
         )
+        for key, text in notes.get(node.name, {}).items():
+            written.metadata_props.add(key=visible(key), value=visible(text))
     onnx_graph = helper.make_graph(nodes, visible(graph.source), inputs, outputs, value_info=inner)
     model = helper.make_model(
         onnx_graph,

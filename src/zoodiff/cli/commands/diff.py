@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -22,7 +23,7 @@ from zoodiff.cli.render.console import (
 from zoodiff.errors import MeasurementError, UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.api import DiffReport
+    from zoodiff.api import DiffReport, Picture
     from zoodiff.api.values import Limits
 
 FailOn = Literal["function", "weights", "graph", "any"]
@@ -70,6 +71,34 @@ class DiffOptions:
     places: Annotated[
         bool, typer.Option("--places", help="Name every layer that a finding is about.")
     ] = False
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the picture of the diff: one page."),
+    ] = None
+    svg: Annotated[
+        Path | None,
+        typer.Option("--svg", metavar="FILE", help="Write a drawing for a paper, as SVG."),
+    ] = None
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="FILE", help="Write the same drawing as PNG."),
+    ] = None
+    model_explorer: Annotated[
+        Path | None,
+        typer.Option(
+            "--model-explorer",
+            metavar="FOLDER",
+            help="Write graphs, node mapping and node data for Model Explorer.",
+        ),
+    ] = None
+    netron: Annotated[
+        Path | None,
+        typer.Option(
+            "--netron",
+            metavar="FOLDER",
+            help="Write both graphs as ONNX with findings in metadata.",
+        ),
+    ] = None
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="PASS", help="Leave out a pass (repeat)."),
@@ -110,7 +139,10 @@ def diff(options: DiffOptions) -> None:
     if others == [o.b]:
         report = _report(o, o.b, limits)
         print_json(report.to_dict()) if o.json else print_report(report, o.places)
+        _save(report.picture, o)
         code = report.exit_code(o.fail_on)
+    elif _files(o):
+        raise UsageError("a picture shows two networks; name one set of weights in place of *")
     else:
         code = _each(o, others, limits)
     if code:
@@ -132,6 +164,7 @@ def _report(o: DiffOptions, other: str, limits: Limits | None) -> DiffReport:
         without=tuple(o.without or ()),
         input_range=_range(o.input_range),
         seed=o.seed,
+        layer_outputs=bool(_files(o)),
     )
     with status(f"comparing {o.a} and {other}") as shown:
         return api.diff(request, limits=limits, progress=lambda text: shown.update(as_text(text)))
@@ -165,8 +198,33 @@ def _each(o: DiffOptions, others: Sequence[str], limits: Limits | None) -> int:
     return max(codes)
 
 
+def _files(o: DiffOptions) -> list[Path]:
+    """The files and folders that the picture is to be written to."""
+    files = (o.html, o.svg, o.png, o.model_explorer, o.netron)
+    return [file for file in files if file is not None]
+
+
+def _save(picture: Picture, o: DiffOptions) -> None:
+    """Write what is asked for of the picture, and say where it is."""
+    written: list[Path] = []
+    if o.html is not None:
+        written.append(picture.save(o.html, "html"))
+    if o.svg is not None:
+        written.append(picture.save(o.svg, "svg"))
+    if o.png is not None:
+        written.append(picture.save(o.png, "png"))
+    if o.model_explorer is not None:
+        written += picture.export_model_explorer(o.model_explorer)
+    if o.netron is not None:
+        written += picture.export_netron(o.netron)
+    for path in written:
+        say(f"written: {path}")
+
+
 def _check_alone(o: DiffOptions) -> None:
     """Raise UsageError for an option that ``--preprocessing`` does not use."""
+    if _files(o):
+        raise UsageError("--preprocessing compares no graphs, of which there could be a picture")
     if o.without or o.prove or o.weights or o.places or o.graph_only or o.no_run or o.fail_on:
         raise UsageError("--preprocessing compares no architecture; ask for it by itself")
 
