@@ -174,13 +174,15 @@ def _by_structure(facts: Sequence[RowFacts]) -> tuple[Block, ...]:
     extents: list[tuple[int, ...]] = []
     for each in facts:
         extents.append(each.extents or (extents[-1] if extents else ()))
-    result, row = [], 0
+    result: list[Block] = []
+    row = 0
     for extent, run in groupby(extents):
         size = len(list(run))
         if extent and size >= _LEAST:
             label = " \N{MULTIPLICATION SIGN} ".join(map(str, extent))
             inner = _between_joints(facts, row, row + size) if size > _WHOLE else ()
-            result.append(Block(row, row + size - 1, (label, label), inner))
+            block = Block(row, row + size - 1, (label, label), inner)
+            result += _simplified(block, len(facts))
         row += size
     return tuple(result)
 

@@ -44,13 +44,13 @@ class _Figure:
     def drawing(self) -> Drawing:
         graphs, answer = self._subject.evident.graphs, self._subject.evident.answer
         names = plain(graphs.a.name), plain(graphs.b.name)
-        top = self._head(names)
+        tops = self._tops(self._head(names))
         for side in (0, 1):
-            self._shapes += _edges(self._scene.edges[side], self._places(side, top))
-        for number, item in enumerate(self._items):
-            self._item(item, top + number * (_HEIGHT + _GAP))
-        self._parting(top)
-        bottom = self._legend(top + len(self._items) * (_HEIGHT + _GAP) + 6)
+            places = _Places(self._scene, self._items, side, self._left[side], self._box, tops)
+            self._shapes += _edges(self._scene.edges[side], places)
+        for item, top in zip(self._items, tops, strict=False):
+            self._item(item, top)
+        bottom = self._legend(tops[-1] + 6)
         title = f"{names[0]} and {names[1]}"
         sentence = f"{plain(answer.sentence)}. {_description(self._scene)}"
         return Drawing(WIDTH, bottom, tuple(self._shapes), title, sentence)
@@ -63,8 +63,16 @@ class _Figure:
             self._shapes.append(Words(x + 11, 13, shown, 8, _INK, bold=True))
         return 22.0
 
-    def _places(self, side: int, top: float) -> _Places:
-        return _Places(self._scene, self._items, side, self._left[side], self._box, top)
+    def _tops(self, top: float) -> list[float]:
+        """The upper edge of each item, and the end; the line where outputs part takes room."""
+        tops = []
+        for item in self._items:
+            if not item.heading and self._scene.parting in item.rows:
+                self._parting(top, inside=len(item.rows) > 1)
+                top += _LINE_HEIGHT + 2
+            tops.append(top)
+            top += _HEIGHT + _GAP
+        return [*tops, top]
 
     def _item(self, item: Item, y: float) -> None:
         if item.heading:
@@ -137,19 +145,13 @@ class _Figure:
         placed = self._scene.rows[row]
         return (placed.a, placed.b)[side]
 
-    def _parting(self, top: float) -> None:
-        if self._scene.parting is None:
-            return
-        number = next(
-            k
-            for k, item in enumerate(self._items)
-            if not item.heading and self._scene.parting in item.rows
-        )
-        y = top + number * (_HEIGHT + _GAP) - _GAP / 2
-        ink = STYLE["cause"].ink
-        self._shapes.append(Line(((2, y), (WIDTH - 2, y)), ink, 1.0, dashed=True))
-        text = "outputs differ from here on"
-        self._shapes.append(Words(WIDTH - 2, y - 1.6, text, 6.4, ink, anchor="end"))
+    def _parting(self, y: float, *, inside: bool) -> None:
+        """The line from which on outputs differ, with its words in the middle."""
+        ink, half, middle = STYLE["cause"].ink, 46.0, y + _LINE_HEIGHT / 2 - 1
+        words = "outputs begin to differ here" if inside else "outputs differ from here on"
+        for start, end in ((2.0, WIDTH / 2 - half), (WIDTH / 2 + half, WIDTH - 2.0)):
+            self._shapes.append(Line(((start, middle), (end, middle)), ink, 1.0, dashed=True))
+        self._shapes.append(Words(WIDTH / 2, middle + 2.3, words, 6.6, ink, anchor="middle"))
 
     def _legend(self, y: float) -> float:
         """Signs and their words, as many to a line as fit; returns where it ends."""
@@ -175,9 +177,9 @@ class _Places:
         side: int,
         left: float,
         width: float,
-        top: float,
+        tops: Sequence[float],
     ) -> None:
-        self._top = top
+        self._tops = tops
         self.side = side
         self.rail = left + _RAIL
         self.outer = left if side == 0 else left + width
@@ -193,7 +195,7 @@ class _Places:
 
     def top(self, item: int) -> float:
         """The upper edge of an item."""
-        return self._top + item * (_HEIGHT + _GAP)
+        return self._tops[item]
 
     def next(self, item: int) -> int:
         """The next item in which the network has a layer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -85,7 +86,8 @@ def to_html(subject: Subject, scene: Scene) -> str:
 
 def script_json(value: Any) -> str:
     """Return JSON that cannot end the element that holds it, nor begin a comment in it."""
-    plain = text.json_text(value, indent=None)
+    # All texts are visible characters, from ``facts.plain``; ASCII is quick to read and write.
+    plain = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         plain = plain.replace(character, f"\\u{ord(character):04x}")
     return plain
@@ -105,7 +107,7 @@ def _templates() -> jinja2.Environment:
 
 def _escaped(value: object) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
-        return Markup(text.html(value))
+        return Markup(text.html(text.visible(value)))  # one line each, as on a terminal
     return value
 
 

@@ -61,10 +61,10 @@ function table(index) {
   const line = (name, values, marks = true) => addLine(body, name, values, marks);
   line("layer", sides.map((s) => s && s.name), false);
   line("operator", sides.map((s) => s && s.op));
-  settings(sides).forEach(([name, values]) => line(name, values));
+  [...settings(sides)].forEach(([name, values]) => line(name, values));
   line("result", sides.map((s) => s && s.shape));
   line("multiply-accumulates", sides.map((s) => s && s.macs.toLocaleString("en")));
-  weightLines(sides).forEach(([name, values]) => line(name, values));
+  [...weightLines(sides)].forEach(([name, values]) => line(name, values));
   const apart = data.rows[index].d;
   if (apart !== undefined) body.append(acrossLine("outputs apart by", outputs(apart)));
   return made;

@@ -106,7 +106,7 @@ function listen() {
     setZoom(zoom * (event.deltaY < 0 ? 1.1 : 1 / 1.1));
   }, { passive: false });
   new ResizeObserver(() => { if (view.clientWidth) redraw(); }).observe(view);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { whole = null; later(); });
   listenToPointer();
   listenToOverview();
   document.querySelectorAll("a[data-row]").forEach((link) => link.addEventListener("click", (event) => {
@@ -148,8 +148,7 @@ function listenToPointer() {
 
 function listenToOverview() {
   const go = (event) => {
-    const line = Math.min(6, overview.clientHeight / items.length);
-    view.scrollTop = (event.offsetY / line) * size.height - view.clientHeight / 2;
+    view.scrollTop = (event.offsetY / overviewLine()) * size.height - view.clientHeight / 2;
   };
   overview.addEventListener("pointerdown", (event) => { overview.setPointerCapture(event.pointerId); go(event); });
   overview.addEventListener("pointermove", (event) => { if (event.buttons) go(event); });
@@ -188,7 +187,7 @@ function tools() {
       button("Unfold all", "Unfold all blocks", () => foldAll(true))),
     group(
       button("−", "Smaller (−)", () => setZoom(zoom / 1.25)),
-      button(zoomShown, "Full size (0)", () => setZoom(1)),
+      button(zoomShown, "100 %, full size (0)", () => setZoom(1)),
       button("+", "Larger (+)", () => setZoom(zoom * 1.25))));
   return bar;
 }

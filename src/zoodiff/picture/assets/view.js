@@ -17,6 +17,7 @@ let zoom = 1;
 let selected = -1;                // an item
 let size = null;                  // see measure()
 let waiting = false;
+let whole = null;                 // the overview without the part on the screen
 
 function edgeDrawing() {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -49,6 +50,7 @@ function measure() {
   outer.setProperty("--lanes", `${lanes}px`);
   outer.setProperty("--middle", `${middle}px`);
   outer.setProperty("--zoom", zoom);
+  outer.setProperty("--content", `${items.length * height + 4}px`);
   view.classList.toggle("small", zoom < 0.7);
   view.classList.toggle("tiny", zoom < 0.4);
   sheet.style.width = `${width}px`;
@@ -61,6 +63,7 @@ function redraw() {
   drawn.clear();
   arrangeEdges();
   measure();
+  whole = null;
   view.setAttribute("aria-rowcount", items.length);
   draw();
 }
@@ -77,19 +80,22 @@ function draw() {
   drawn.forEach((made, number) => {
     if (number < first || number > last) { made.remove(); drawn.delete(number); }
   });
-  const fresh = document.createDocumentFragment();
+  // In the order of reading: what comes above stands above.
+  const above = document.createDocumentFragment(), below = document.createDocumentFragment();
+  const top = Math.min(...drawn.keys());
   for (let number = first; number <= last; number += 1) {
     if (!drawn.has(number)) {
       const made = itemElement(number, size);
       drawn.set(number, made);
-      fresh.append(made);
+      (number < top ? above : below).append(made);
     }
     const mark = number === selected;
     drawn.get(number).classList.toggle("selected", mark);
     drawn.get(number).setAttribute("aria-selected", mark);
     drawn.get(number).classList.toggle("matching", isMatching(number));
   }
-  sheet.append(fresh);
+  sheet.insertBefore(above, sheet.querySelector(".item"));
+  sheet.append(below);
   drawEdges(first, last);
   drawOverview();
 }
@@ -103,22 +109,43 @@ function drawEdges(first, last) {
   });
 }
 
-// All items as thin lines, with the part that is on the screen.
+// All items as thin lines, drawn once per arrangement, with the part that is on the screen.
 function drawOverview() {
   const scale = window.devicePixelRatio || 1;
   const [width, height] = [overview.clientWidth, overview.clientHeight];
   if (!width || !height) return;
-  if (overview.width !== width * scale || overview.height !== height * scale) {
-    [overview.width, overview.height] = [width * scale, height * scale];
+  if (overview.width !== Math.round(width * scale) || overview.height !== Math.round(height * scale)) {
+    [overview.width, overview.height] = [Math.round(width * scale), Math.round(height * scale)];
+    whole = null;
   }
+  whole = whole || allItems(width, height, scale);
   const pen = overview.getContext("2d");
-  const colour = (name) => getComputedStyle(view).getPropertyValue(name);
-  const inks = Object.fromEntries(RANK.map((level) => [level, colour(`--${level}`)]));
+  pen.setTransform(1, 0, 0, 1, 0, 0);
+  pen.clearRect(0, 0, overview.width, overview.height);
+  pen.drawImage(whole, 0, 0);
   pen.setTransform(scale, 0, 0, scale, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  const line = Math.min(6, height / items.length);
+  const per = overviewLine() / size.height;
+  pen.strokeStyle = colour("--ink");
+  pen.lineWidth = 1.5;
+  pen.strokeRect(1, view.scrollTop * per + 1, width - 2, Math.max(6, view.clientHeight * per - 2));
+}
+
+function overviewLine() {
+  return Math.min(6, overview.clientHeight / items.length);
+}
+
+function colour(name) {
+  return getComputedStyle(view).getPropertyValue(name);
+}
+
+function allItems(width, height, scale) {
+  const sheetOf = document.createElement("canvas");
+  [sheetOf.width, sheetOf.height] = [overview.width, overview.height];
+  const pen = sheetOf.getContext("2d");
+  pen.scale(scale, scale);
+  const line = overviewLine();
   RANK.slice().reverse().forEach((level) => {
-    pen.fillStyle = inks[level];
+    pen.fillStyle = colour(`--${level}`);
     pen.globalAlpha = level === "equal" ? 0.25 : 1;
     items.forEach((item, k) => {
       if (item.level !== level || item.mark || (item.block && item.block.open)) return;
@@ -126,12 +153,9 @@ function drawOverview() {
     });
   });
   pen.globalAlpha = 1;
-  pen.fillStyle = inks.cause;
+  pen.fillStyle = colour("--cause");
   items.forEach((item, k) => { if (item.mark) pen.fillRect(0, (k + 0.5) * line, width, 2); });
-  const per = line / size.height;
-  pen.strokeStyle = colour("--ink");
-  pen.lineWidth = 1.5;
-  pen.strokeRect(1, view.scrollTop * per + 1, width - 2, Math.max(6, view.clientHeight * per - 2));
+  return sheetOf;
 }
 
 function scrollToItem(number, middle) {
@@ -161,4 +185,5 @@ function setZoom(wanted) {
   redraw();
   view.scrollTop = middle * size.height - view.clientHeight / 2;
   zoomShown.textContent = `${Math.round(zoom * 100)} %`;
+  zoomShown.setAttribute("aria-label", `${zoomShown.textContent}, full size (0)`);
 }
