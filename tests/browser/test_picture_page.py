@@ -30,7 +30,9 @@ AXE = """axe.run(document, {resultTypes: ['violations']}).then((result) =>
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     a, b = graph("torchvision__resnet50"), graph("keras__ResNet50")
-    apart = LayerOutputs(tuple((k, k, 0.0 if k < 30 else 0.5) for k in range(120)), 1e-5, "p")
+    apart = LayerOutputs(
+        tuple((k, k, 0.0 if k < 30 else 0.5) for k in range(120)), 1e-5, "p", "", (30, 30)
+    )
     drawing = picture(a, b, ("torchvision:resnet50", "keras:ResNet50"), apart)
     folder = tmp_path_factory.mktemp("picture with a space")
     return drawing.save(folder / "diff.html").as_uri()

@@ -224,11 +224,12 @@ def test_lanes_of_random_graphs_keep_apart_when_rows_are_folded() -> None:
                 assert fold[upper.readers[-1]] <= fold[lower.source]
 
 
-def test_outputs_part_at_the_first_row_above_the_limit() -> None:
+def test_the_line_is_before_the_row_where_outputs_part() -> None:
     a = graph("torchvision__resnet18")
-    layers = LayerOutputs(((0, 0, 1e-9), (1, 1, 1e-9), (2, 2, 0.5), (3, 3, 0.0)), 1e-5, "p")
-    scene = picture(a, a, layers=layers).scene
+    apart = ((0, 0, 1e-9), (1, 1, 1e-9), (2, 2, 0.5), (3, 3, 0.0))
+    scene = picture(a, a, layers=LayerOutputs(apart, 1e-5, "p", first=(2, 2))).scene
     assert scene.parting is not None
     assert scene.rows[scene.parting].row.a == 2
-    assert layers.first == (2, 2)
+    assert [row.deviation for row in scene.rows[1:5]] == [1e-9, 1e-9, 0.5, 0.0]
+    assert picture(a, a, layers=LayerOutputs(apart, 1e-5, "p")).scene.parting is None
     assert picture(a, a).scene.parting is None

@@ -126,8 +126,11 @@ def _compare(
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
     progress(f"running {a} and {b} with equal weights")
     proof = _proof(sides, effort)
-    layers = compare_drawn_layers(diff, seed=effort.seed) if effort.layers else None
     answer = from_proof(diff, proof, sides.entries, reason)
+    layers = None
+    if effort.layers:
+        progress(f"comparing the layers of {a} and {b}")
+        layers = compare_drawn_layers(diff, seed=effort.seed, rounding=proof.control)
     return Comparison(answer, diff, None, proof, layers=layers)
 
 

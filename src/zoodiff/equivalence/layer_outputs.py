@@ -46,11 +46,8 @@ class LayerOutputs:
     """The input."""
     reason: str = ""
     """Why nothing was compared."""
-
-    @property
-    def first(self) -> tuple[int, int] | None:
-        """The first pair, in the order of the first network, whose outputs differ."""
-        return next(((i, j) for i, j, apart in self.deviations if apart > self.limit), None)
+    first: tuple[int, int] | None = None
+    """The first pair from which a difference reaches the outputs of the networks."""
 
 
 def compare_layers(
@@ -69,15 +66,12 @@ def compare_layers(
         second = run_keeping(diff.b.canonical, b, probe.values, _tensors(diff.alignment, 1))
     except MeasurementError as error:
         return LayerOutputs(reason=str(error))
-    limit = MARGIN * rounding if rounding is not None else 0.0
-    return LayerOutputs(
-        _deviations(diff.alignment, first, second),
-        max(limit, _LEAST),
-        f'one generated input ("{probe.name}")',
-    )
+    return _result(diff, first, second, rounding, f'one generated input ("{probe.name}")')
 
 
-def compare_drawn_layers(diff: Diff, *, seed: int = 0) -> LayerOutputs:
+def compare_drawn_layers(
+    diff: Diff, *, seed: int = 0, rounding: float | None = None
+) -> LayerOutputs:
     """Compare the layers of two networks with equal weights, drawn for this."""
     reason = _obstacle(diff)
     if reason:
@@ -92,8 +86,41 @@ def compare_drawn_layers(diff: Diff, *, seed: int = 0) -> LayerOutputs:
         second = _run_drawn(diff.b.canonical, theirs, image, seed, _tensors(diff.alignment, 1))
     except (ArithmeticError, LookupError, TypeError, ValueError, MeasurementError) as error:
         return LayerOutputs(reason=f"the weights of one do not fit the other ({error})")
+    where = "one generated input, with equal weights, drawn for this"
+    return _result(diff, first, second, rounding, where)
+
+
+def _result(
+    diff: Diff,
+    first: dict[str, NDArray[Any]],
+    second: dict[str, NDArray[Any]],
+    rounding: float | None,
+    where: str,
+) -> LayerOutputs:
+    limit = max(MARGIN * (rounding or 0.0), _LEAST)
     apart = _deviations(diff.alignment, first, second)
-    return LayerOutputs(apart, _LEAST, "one generated input, with equal weights, drawn for this")
+    return LayerOutputs(apart, limit, where, first=parting(diff.alignment, apart, limit))
+
+
+def parting(
+    alignment: Alignment, deviations: tuple[tuple[int, int, float], ...], limit: float
+) -> tuple[int, int] | None:
+    """Return the first pair from which a difference reaches an output of the first network.
+
+    None where outputs agree: layers may differ inside, where channels have another order, without
+    effect on what is computed. Layers that were not compared pass a difference on.
+    """
+    apart = {i: (j, deviation) for i, j, deviation in deviations}
+    waiting = [x for x in alignment.a.outputs if x >= 0]
+    reached: set[int] = set()
+    while waiting:
+        layer = waiting.pop()
+        if layer in reached or (layer in apart and apart[layer][1] <= limit):
+            continue
+        reached.add(layer)
+        waiting += [x for x in alignment.a.layers[layer].inputs if x >= 0]
+    start = min(reached & apart.keys(), default=None)
+    return None if start is None else (start, apart[start][0])
 
 
 def _run_drawn(

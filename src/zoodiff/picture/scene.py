@@ -200,14 +200,8 @@ def _weights(subject: Subject, places: _Places) -> dict[int, LayerWeights]:
 
 
 def _parting(subject: Subject, places: _Places) -> int | None:
-    if subject.layers is None:
-        return None
-    differing = [
-        places.rows[0][i]
-        for i, _, apart in subject.layers.deviations
-        if apart > subject.layers.limit
-    ]
-    return min(differing, default=None)
+    first = subject.layers.first if subject.layers is not None else None
+    return None if first is None else places.rows[0][first[0]]
 
 
 def _row_facts(
