@@ -44,7 +44,7 @@ def test_everything_is_inside(drawn) -> None:
 def test_text_fits_and_is_no_smaller_than_in_footnotes(drawn) -> None:
     _, drawing = drawn
     for words in (shape for shape in drawing.shapes if isinstance(shape, Words)):
-        assert words.size >= 6.4  # 4.8 points at a width of 3.5 inches
+        assert words.size >= 8  # 6 points at a width of 3.5 inches
         length = len(words.text) * words.size * SANS
         start = {"start": 0, "middle": length / 2, "end": length}[words.anchor]
         assert words.x - start >= -1

@@ -126,6 +126,14 @@ def test_a_paper_drawing_holds_every_row_once(pair) -> None:
     assert len(items) <= condensed.MOST_ITEMS + 1
 
 
+def test_equal_blocks_in_a_row_are_one_item_of_a_drawing() -> None:
+    net = graph("torchvision__squeezenet1_1")
+    items = condensed.condensed(picture(net, net).scene)
+    (repeated,) = [item for item in items if item.times > 1]
+    assert repeated.times == 4
+    assert repeated.labels[0].count("\N{HORIZONTAL ELLIPSIS}") == 1
+
+
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.name.partition(".")[0])
 def test_a_network_beside_itself_is_equal_and_folded(path) -> None:
     scene = picture(network(path), network(path)).scene

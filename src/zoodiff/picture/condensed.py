@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, takewhile
 
 from zoodiff.picture import folding, levels
 from zoodiff.picture.blocks import Block
 from zoodiff.picture.levels import Level
 from zoodiff.picture.scene import Scene
+from zoodiff.text import ELLIPSIS
 
 MOST_ITEMS = 44
 """Items of a drawing; a column of a page has room for about as many."""
 _ROOM = 30
 """Items up to which every folded block is an item of its own."""
+_REPEATED = 3
+"""Equal blocks in a row from which on they are one item."""
 _SHORTEST_RUN = 2
 """Rows of nothing of interest that are folded into one item inside an open block."""
 
@@ -27,6 +31,8 @@ class Item:
     labels: tuple[str, str] = ("", "")
     """Of a folded block; empty for a run of layers."""
     folded: bool = False
+    times: int = 1
+    """How many equal blocks it stands for."""
     heading: bool = False
     """Whether it names the open block of the items below."""
 
@@ -45,7 +51,7 @@ def condensed(scene: Scene, most: int = MOST_ITEMS) -> tuple[Item, ...]:
     wanted = folding.interesting(scene) | parting
     items = _items(scene, scene.blocks, 0, len(scene.rows) - 1, wanted)
     for whole in (False, True):
-        merged = _merged(items, whole)
+        merged = _repeated(_merged(items, whole), scene)
         if len(merged) <= (most if whole else _ROOM):
             return tuple(merged)
     kept = merged[:most]
@@ -82,6 +88,41 @@ def _single(first: int, last: int, wanted: frozenset[int], scene: Scene) -> list
         Item(row, row, folded=row not in wanted and scene.rows[row].row.kind == "layer")
         for row in range(first, last + 1)
     ]
+
+
+def _repeated(items: Sequence[Item], scene: Scene) -> list[Item]:
+    """Equal neighbours among the folded blocks as one item: the layers of a transformer."""
+
+    def kind(item: Item) -> tuple[object, ...]:
+        named = item.folded and any(item.labels)
+        key = (item.last - item.first, level_of(scene, item)) if named else (item.first,)
+        return (named, *key)
+
+    result: list[Item] = []
+    for (named, *_), group in groupby(items, kind):
+        run = list(group)
+        if not named or len(run) < _REPEATED:
+            result += run
+            continue
+        ends = run[0], run[-1]
+        both = (
+            _range(ends[0].labels[0], ends[1].labels[0]),
+            _range(ends[0].labels[1], ends[1].labels[1]),
+        )
+        result.append(Item(ends[0].first, ends[1].last, both, folded=True, times=len(run)))
+    return result
+
+
+def _range(first: str, last: str) -> str:
+    """Two names as one, of which the second leaves out what they share.
+
+    >>> _range("layer2.1", "layer2.3"), _range("conv3_block2", "conv3_block4"), _range("", "")
+    ('layer2.1 … 3', 'conv3_block2 … block4', '')
+    """
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    shared = "".join(letter for letter, _ in same)
+    start = max(shared.rfind(mark) for mark in "./_:") + 1
+    return f"{first} {ELLIPSIS} {last[start:]}" if first or last else ""
 
 
 def _merged(items: Sequence[Item], whole: bool) -> list[Item]:

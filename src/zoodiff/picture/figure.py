@@ -9,22 +9,24 @@ from zoodiff.picture.edges import Edges
 from zoodiff.picture.facts import LayerFacts, plain
 from zoodiff.picture.levels import STYLE, STYLES, Level
 from zoodiff.picture.scene import Scene
-from zoodiff.picture.shapes import Box, Drawing, Line, Shape, Sign, Words, fitted
+from zoodiff.picture.shapes import SANS, Box, Drawing, Line, Shape, Sign, Words, fitted
 from zoodiff.picture.subject import Subject
 
 WIDTH = 336.0
 """3.5 inches, the column of most two-column papers."""
-_HEIGHT = 23.0
+_HEIGHT = 26.0
 """Of an item."""
 _GAP = 4.0
-_MARGIN = 3.0
-_LANES = 22.0
+_MARGIN = 1.0
+_LANES = 16.0
 """Width for the lanes at each edge."""
-_MIDDLE = 40.0
+_MIDDLE = 54.0
 """Width between the two networks."""
-_RAIL = 9.0
+_RAIL = 7.0
 """From the edge of a box to the line that leads to the next."""
-_LINE_HEIGHT = 10.0
+_LINE_HEIGHT = 11.0
+_LARGE, _SMALL = 9.0, 8.0
+"""Sizes of text; 8 units are 6 points in print."""
 _INK, _QUIET, _EDGE = "#1b1e22", "#5a626b", "#8a929b"
 
 
@@ -58,9 +60,9 @@ class _Figure:
     def _head(self, names: tuple[str, str]) -> float:
         for side, name in enumerate(names):
             x = self._left[side]
-            shown = fitted(name, 8, self._box - 8, keep_end=True)
-            self._shapes.append(Words(x, 13, "AB"[side], 8, _QUIET, bold=True))
-            self._shapes.append(Words(x + 11, 13, shown, 8, _INK, bold=True))
+            shown = fitted(name, _LARGE * 1.08, self._box - 11, keep_end=True)
+            self._shapes.append(Words(x, 13, "AB"[side], _LARGE, _QUIET, bold=True))
+            self._shapes.append(Words(x + 11, 13, shown, _LARGE, _INK, bold=True))
         return 22.0
 
     def _tops(self, top: float) -> list[float]:
@@ -92,10 +94,10 @@ class _Figure:
 
     def _heading(self, item: Item, y: float) -> None:
         for side, label in enumerate(item.labels):
-            shown = fitted(plain(label), 8, self._box - 2 * _RAIL, keep_end=True)
+            shown = fitted(plain(label), _LARGE, self._box - 2 * _RAIL, keep_end=True)
             if shown:
                 self._shapes.append(
-                    Words(self._left[side] + _RAIL + 5, y + 17, shown, 8, _QUIET, bold=True)
+                    Words(self._left[side] + _RAIL + 5, y + 18, shown, _LARGE, _QUIET, bold=True)
                 )
 
     def _words(self, item: Item, side: int, x: float, y: float) -> None:
@@ -103,16 +105,18 @@ class _Figure:
         if item.folded:
             count = sum(1 for row in item.rows if self._layer(row, side) is not None)
             upper = f"{count} layers" if count != 1 else "1 layer"
+            if item.times > 1:
+                upper = f"{item.times} \N{MULTIPLICATION SIGN} {count // item.times} layers"
             lower = self._label(item, side)
         else:
             layer = self._layer(item.first, side)
             assert layer is not None
-            upper, lower = f"{layer.op} {layer.summary}".strip(), layer.name
+            upper, lower = f"{layer.op} {_short(layer.summary)}".strip(), layer.name
         at = x + _RAIL + 5
         bold = not item.folded
-        self._shapes.append(Words(at, y + 9.8, fitted(upper, 8, width * 0.95), 8, _INK, bold))
-        shown = fitted(lower, 7, width, keep_end=True)
-        self._shapes.append(Words(at, y + 18.6, shown, 7, _QUIET))
+        self._shapes.append(Words(at, y + 11, fitted(upper, _LARGE, width), _LARGE, _INK, bold))
+        shown = fitted(lower, _SMALL, width, keep_end=True)
+        self._shapes.append(Words(at, y + 21, shown, _SMALL, _QUIET))
 
     def _label(self, item: Item, side: int) -> str:
         if item.labels[side]:
@@ -136,10 +140,10 @@ class _Figure:
         if item.folded:
             differing = sum(row.level != "equal" for row in rows)
             text = f"{differing} of {len(rows)}" if differing else ""
-        self._shapes.append(Sign(middle, y + (7 if text else _HEIGHT / 2), level))
+        self._shapes.append(Sign(middle, y + (8 if text else _HEIGHT / 2), level))
         if text:
             ink = STYLE[level].ink
-            self._shapes.append(Words(middle, y + 18.5, text, 6.4, ink, anchor="middle"))
+            self._shapes.append(Words(middle, y + 21, text, _SMALL, ink, anchor="middle"))
 
     def _layer(self, row: int, side: int) -> LayerFacts | None:
         placed = self._scene.rows[row]
@@ -147,22 +151,22 @@ class _Figure:
 
     def _parting(self, y: float, *, inside: bool) -> None:
         """The line from which on outputs differ, with its words in the middle."""
-        ink, half, middle = STYLE["cause"].ink, 46.0, y + _LINE_HEIGHT / 2 - 1
+        ink, half, middle = STYLE["cause"].ink, 58.0, y + _LINE_HEIGHT / 2 - 1
         words = "outputs begin to differ here" if inside else "outputs differ from here on"
         for start, end in ((2.0, WIDTH / 2 - half), (WIDTH / 2 + half, WIDTH - 2.0)):
             self._shapes.append(Line(((start, middle), (end, middle)), ink, 1.0, dashed=True))
-        self._shapes.append(Words(WIDTH / 2, middle + 2.3, words, 6.6, ink, anchor="middle"))
+        self._shapes.append(Words(WIDTH / 2, middle + 2.7, words, _SMALL, ink, anchor="middle"))
 
     def _legend(self, y: float) -> float:
         """Signs and their words, as many to a line as fit; returns where it ends."""
         present = {row.level for row in self._scene.rows}
         x = _MARGIN + 4
         for style in (style for style in STYLES if style.level in present):
-            needed = 10 + len(style.words) * 7 * 0.5
+            needed = 10 + len(style.words) * _SMALL * SANS
             if x + needed > WIDTH and x > _MARGIN + 4:
                 x, y = _MARGIN + 4, y + _LINE_HEIGHT
             self._shapes.append(Sign(x, y + 3, style.level, 2.8))
-            self._shapes.append(Words(x + 6, y + 5.5, style.words, 7, _QUIET))
+            self._shapes.append(Words(x + 6, y + 5.9, style.words, _SMALL, _QUIET))
             x += needed + 8
         return y + _LINE_HEIGHT + 2
 
@@ -248,6 +252,11 @@ def _visible(
             lanes.setdefault((lane.number, source), [])
             lanes[lane.number, source] = sorted({*lanes[lane.number, source], *readers})
     return straight, lanes
+
+
+def _short(summary: str) -> str:
+    """A summary as figures have it: "/2" for "stride 2" (K. He et al., 2015)."""
+    return summary.replace(" stride ", " /").replace(" groups ", " g")
 
 
 def _description(scene: Scene) -> str:

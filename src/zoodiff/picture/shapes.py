@@ -7,7 +7,7 @@ from typing import Literal
 
 from zoodiff.picture.levels import Level
 
-SANS = 0.53
+SANS = 0.56
 """Width of an average character of a sans-serif font, relative to its size."""
 Point = tuple[float, float]
 
@@ -77,7 +77,7 @@ def fitted(text: str, size: float, width: float, *, keep_end: bool = False) -> s
     """Return text that fits a width, shortened at its end or at its beginning.
 
     >>> fitted("encoder.layers.encoder_layer_11.mlp", 8, 80, keep_end=True)
-    '…ncoder_layer_11.mlp'
+    '…er_layer_11.mlp'
     """
     most = max(int(width / (size * SANS)), 1)
     if len(text) <= most:

@@ -77,12 +77,18 @@ function middleCell(index) {
   sign.setAttribute("aria-hidden", "true");
   const codes = codesOf(index);
   const parts = [sign, element("span", "hidden", WORDS[placed.l])];
-  if (codes.length) parts.push(element("span", "code", codes.length > 1 ? `${codes[0]} +${codes.length - 1}` : codes[0]));
+  if (codes.length) parts.push(codeElement(codes));
   else if (placed.l === "weights") parts.push(element("span", "code", "weights"));
   if (placed.d !== undefined && (placed.d > 0 || typeof placed.d === "string")) {
     parts.push(element("span", placed.d > data.limit ? "apart far" : "apart", short(placed.d)));
   }
   return cell("middle", ...parts);
+}
+
+function codeElement(codes) {
+  const made = element("span", "code", codes[0]);
+  if (codes.length > 1) made.append(element("span", "more", ` +${codes.length - 1}`));
+  return made;
 }
 
 // Codes of a row's findings, the most important first.
