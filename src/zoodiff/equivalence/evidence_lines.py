@@ -13,6 +13,8 @@ from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.rules.findings import Finding
 from zoodiff.text import ending
 
+_FEW = 10_000_000
+"""Multiply-accumulates below which they are counted in millions."""
 _SHOWN = 6
 """Number of findings listed per group; the others are counted."""
 
@@ -118,7 +120,9 @@ def _cause(of: Evident, finding: Finding) -> str:
     undone = of.answer.evidence.outputs.undone
     last = finding is _responsible(of)[-1]
     tried = last and finding.effect != "precision" and _agrees(of)
-    return f"{text}; undone, outputs agree to {undone:.0e}" if tried else text
+    if not tried:
+        return text
+    return f"{text}; undone, outputs {f'agree to {undone:.0e}' if undone else 'are equal'}"
 
 
 def _agrees(of: Evident) -> bool:
@@ -191,7 +195,10 @@ def _size(of: Evident) -> str:
 
 
 def _billions(number: int) -> str:
-    return f"{number / 1e9:,.3f} G"
+    """A number in billions, or in millions if it is small, as the tables of commands have it."""
+    if number >= _FEW or not number:
+        return f"{number / 1e9:,.3f} G" if number else "0"
+    return f"{number / 1e6:,.3f} M"
 
 
 def sentence(finding: Finding) -> str:
