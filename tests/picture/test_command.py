@@ -15,6 +15,7 @@ from zoodiff.cli.app import app
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.onnx
+PAIRS = Path(__file__).resolve().parents[3] / "shared" / "pairs"
 
 
 def network(path: Path, *, pads: int = 1, changed: float = 0.0) -> Path:
@@ -96,3 +97,23 @@ def test_preprocessing_has_no_picture(files: tuple[str, str, str], tmp_path: Pat
     done = CliRunner().invoke(app, words)
     assert done.exception is not None
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not PAIRS.is_dir(), reason="the labelled pairs are not here")
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("gelu_tanh", "Gelu_6"),
+        ("pool_include_pad", "AveragePool_3"),
+        ("qkv_layout", "MatMul_4[0:16]"),
+        ("se_placement", "GlobalAveragePool_6"),
+        ("flatten_order_SAME", None),
+        ("qkv_layout_permuted_SAME", None),
+    ],
+)
+def test_the_line_of_labelled_pairs(name: str, begins: str | None) -> None:
+    """Of equal functions there is none, though their layers differ inside."""
+    files = [str(PAIRS / f"{name}_{side}.onnx") for side in "ab"]
+    scene = zoodiff.diff(*files, layer_outputs=True).picture.scene
+    row = None if scene.parting is None else scene.rows[scene.parting].a
+    assert (row and row.name) == begins
