@@ -204,12 +204,6 @@ def _files(o: DiffOptions) -> list[Path]:
     return [file for file in files if file is not None]
 
 
-def _files(o: DiffOptions) -> list[Path]:
-    """The files and folders that the picture is to be written to."""
-    files = (o.html, o.svg, o.png, o.model_explorer, o.netron)
-    return [file for file in files if file is not None]
-
-
 def _save(picture: Picture, o: DiffOptions) -> None:
     """Write what is asked for of the picture, and say where it is."""
     written: list[Path] = []
