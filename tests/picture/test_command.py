@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import zoodiff
 from zoodiff.cli.app import app
+from zoodiff.errors import UsageError
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -95,7 +96,7 @@ def test_layers_are_compared_only_where_it_is_asked_for(files: tuple[str, str, s
 def test_preprocessing_has_no_picture(files: tuple[str, str, str], tmp_path: Path) -> None:
     words = ["diff", *files[:2], "--preprocessing", "--svg", str(tmp_path / "a.svg")]
     done = CliRunner().invoke(app, words)
-    assert done.exception is not None
+    assert isinstance(done.exception, UsageError)
     assert not list(tmp_path.iterdir())
 
 
@@ -117,3 +118,10 @@ def test_the_line_of_labelled_pairs(name: str, begins: str | None) -> None:
     scene = zoodiff.diff(*files, layer_outputs=True).picture.scene
     row = None if scene.parting is None else scene.rows[scene.parting].a
     assert (row and row.name) == begins
+
+
+def test_a_picture_shows_two_networks(files: tuple[str, str, str], tmp_path: Path) -> None:
+    words = ["diff", files[0], "torchvision:resnet50@*", "--svg", str(tmp_path / "a.svg")]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, UsageError)
+    assert "two networks" in str(done.exception)
