@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-AttributeValue = int | float | str | bool | list[int] | list[float] | None
+AttributeValue = int | float | str | bool | list[int] | list[float] | list[str] | None
 
 
 @dataclass(frozen=True)

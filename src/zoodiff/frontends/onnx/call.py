@@ -49,6 +49,8 @@ class Weight:
     steps_axis: int = 0
     computed_by: tuple[str, ...] = ()
     """See ``Parameter.computed_by``."""
+    of_shape: bool = False
+    """Whether it is computed from the shape of the data, so that it is no weight of the file."""
 
     def parameter(self, *, trainable: bool = True) -> Parameter:
         """Return the weight as a parameter under the name that the file stores."""
@@ -131,6 +133,16 @@ class Call:
     """The nodes that read its first output."""
     integer: bool = False
     """Whether its data is plain integers."""
+    kinds: Sequence[str] = ()
+    """The types of its inputs; empty for one that is left out or of unknown type."""
+    results: str = ""
+    """A letter per output: ``x``, ``u`` for one that nothing reads, ``-`` for one left out."""
+    exact: bool = False
+    """Whether its integers are meant as such, and stand for no real numbers."""
+    more: Attributes = field(default_factory=dict)
+    """Its tensors, types and nested graphs, as text."""
+    around: Sequence[Value | Weight] = ()
+    """What its nested graphs read from around them."""
 
     def given(self, position: int) -> Value | Weight | None:
         """Return an input, or None where it was left out."""

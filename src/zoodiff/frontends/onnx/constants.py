@@ -66,6 +66,7 @@ _EVALUATED = frozenset(
         "Or",
         "Pow",
         "Range",
+        "Reciprocal",
         "ReduceMax",
         "ReduceMin",
         "ReduceProd",
@@ -74,6 +75,7 @@ _EVALUATED = frozenset(
         "Round",
         "Shape",
         "Sign",
+        "Size",
         "Slice",
         "Sqrt",
         "Squeeze",
@@ -115,7 +117,7 @@ def shape_of(node: NodeProto, value: Value, opset: int) -> Weight | None:
         part = slice(settings.get("start"), settings.get("end")) if opset >= 15 else slice(None)
         array = np.asarray(value.shape[part], dtype=np.int64)
     name = node.output[0]
-    return Weight(name, tuple(array.shape), "int64", name, array)
+    return Weight(name, tuple(array.shape), "int64", name, array, of_shape=True)
 
 
 def of_dynamic_quantisation(node: NodeProto) -> list[Weight]:
@@ -179,6 +181,8 @@ def computed(
             weight = replace(weight, computed_by=_computation(node, operands))
         elif stored is not None:
             weight = replace(weight, computed_by=weights[0].computed_by)
+        if any(operand.of_shape for operand in weights):
+            weight = replace(weight, of_shape=True)
         if stepped is not None:
             weight = replace(weight, steps=stepped.steps, steps_axis=stepped.steps_axis)
         outputs.append(weight)
@@ -243,7 +247,7 @@ def _evaluated(
     most = _LARGEST_MASK if node.op_type in _MASKING else SMALL
     sized = {"ConstantOfShape": 0, "Expand": 1}.get(node.op_type)
     shape = operands[sized] if sized is not None and sized < len(operands) else None
-    if shape is not None and prod(shape.integers() or [most + 1]) > most:
+    if shape is not None and prod(shape.integers() or []) > most:
         return None
     if node.op_type == "Range" and not _is_short(operands, most):
         return None

@@ -11,16 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends import operations
 from zoodiff.frontends.builder import GraphBuilder
-from zoodiff.frontends.onnx import constants, external, reader
+from zoodiff.frontends.onnx import casts, constants, external, nested, reader
 from zoodiff.frontends.onnx import shapes as onnx_shapes
 from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.extents import fitting_extent
+from zoodiff.frontends.onnx.integer_use import IntegerUse
 from zoodiff.frontends.onnx.integers import ONE_BY_ONE, in_products
 from zoodiff.frontends.onnx.ops import IDENTITIES, translate
 from zoodiff.frontends.onnx.order import put_in_order
+from zoodiff.frontends.onnx.preparation import check_opset, expanded
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
+from zoodiff.graph.interpreter.reference import RANDOM
 from zoodiff.graph.ir import Graph, Tensor
+from zoodiff.graph.onnx_nodes import tensor_text
 from zoodiff.graph.operators import COUNTED
 
 _MAX_NODES = 200_000
@@ -83,32 +88,29 @@ def graph_from_model(
 ) -> Graph:
     """Return the graph of a model whose external data was not read; the model loses large values.
 
-    ``declared`` has the shape and element type of every tensor; None to infer them.
-    Raises MeasurementError for a model that is not a valid network, and for control flow, since
-    only data decides which branch runs.
+    ``declared`` has the shape and element type of every tensor; None to infer them. Control flow
+    becomes opaque nodes that keep their nested graphs. Raises MeasurementError for a model that is
+    not a valid network.
     """
-    model = _expanded(model, source)
+    model = expanded(model, source)
     if not model.graph.node:
         raise MeasurementError(f"{source} holds no network: its graph has no nodes")
     if len(model.graph.node) > _MAX_NODES:
         raise MeasurementError(
             f"{source} has {len(model.graph.node)} nodes, more than the {_MAX_NODES} allowed"
         )
-    _check_opset(model, source)
+    check_opset(model, source)
     put_in_order(model.graph, source)
     for node in model.graph.node:
         if node.domain == "ai.onnx":
             node.domain = ""  # two names of one domain, of which onnx infers shapes for this
-        if any(a.HasField("g") or a.graphs for a in node.attribute):
-            raise MeasurementError(
-                f"the node {node.name or next(iter(node.output), '?')} of {source} is control flow "
-                f"({node.op_type}), which no graph of layers can hold; export without it"
-            )
-    tensor_types = declared
-    if tensor_types is None:
-        tensor_types = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
+    types, other_types = declared, {}
+    if types is None:
+        typed = onnx_shapes.inferred(model, source, extent).graph
+        types, other_types = onnx_shapes.shapes(typed), onnx_shapes.other_types(typed)
     in_products(model)
-    return _Walk(model, source, tensor_types).graph()
+    casts.make_plain(model, types)
+    return _Walk(model, source, types, other_types).graph()
 
 
 def extent_of(model: ModelProto, source: str, default: int = _DEFAULT_EXTENT) -> int:
@@ -116,35 +118,7 @@ def extent_of(model: ModelProto, source: str, default: int = _DEFAULT_EXTENT) ->
 
     Raises MeasurementError where the functions of the file cannot be expanded.
     """
-    return fitting_extent(_expanded(model, source), source, default)
-
-
-def _expanded(model: ModelProto, source: str) -> ModelProto:
-    """The model with its own functions put in where they are called."""
-    if not model.functions:
-        return model
-    from onnx import inliner
-
-    try:
-        inlined: ModelProto = inliner.inline_local_functions(model)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise MeasurementError(f"the functions of {source} cannot be expanded ({reason})") from None
-    return inlined
-
-
-def _check_opset(model: ModelProto, source: str) -> None:
-    """Rename the standard domain to ""; raise MeasurementError for an opset newer than ``onnx``."""
-    import onnx
-
-    newest = onnx.defs.onnx_opset_version()
-    for domain in model.opset_import:
-        domain.domain = "" if domain.domain == "ai.onnx" else domain.domain
-        if not domain.domain and domain.version > newest:
-            raise MeasurementError(
-                f"{source} is of opset {domain.version}, and onnx {onnx.__version__} knows up to "
-                f"{newest}; install a newer onnx"
-            )
+    return fitting_extent(expanded(model, source), source, default)
 
 
 class _Walk:
@@ -155,6 +129,7 @@ class _Walk:
         model: ModelProto,
         source: str,
         tensor_types: Mapping[str, tuple[tuple[int, ...] | None, int]],
+        other_types: Mapping[str, str],
     ) -> None:
         self._graph = model.graph
         self._source = source
@@ -167,13 +142,17 @@ class _Walk:
         self._shapes = {name: shape or () for name, (shape, _) in tensor_types.items()}
         self._types = {name: code for name, (_, code) in tensor_types.items() if code}
         self._ranked = {name for name, (shape, _) in tensor_types.items() if shape is not None}
+        self._other_types = other_types
+        """Names of the types of sequences and optional values."""
         self._names: dict[str, int] = {}
         self._uses: dict[str, list[NodeProto]] = {}
         self._order = list(model.graph.node)
         self._reshaped = {n.output[0] for n in self._order if n.op_type == "Reshape" and n.output}
         for node in self._order:
-            for name in node.input:
+            for name in (*node.input, *nested.read_around(node)):
                 self._uses.setdefault(name, []).append(node)
+        self._ends = {output.name for output in model.graph.output}
+        self._integers = IntegerUse(self._order, self._ends, self._kind)
         self._done: set[int] = set()
         """Identities of the finished nodes; valid as long as ``_order`` holds the nodes."""
 
@@ -189,9 +168,11 @@ class _Walk:
         outputs = []
         for output in self._graph.output:
             value = self._values.get(output.name)
+            if isinstance(value, Weight) and self._order:
+                value = self._stated(output.name, value)
             if not isinstance(value, Value):
                 raise MeasurementError(
-                    f"the output {output.name} of {self._source} is not computed from its input"
+                    f"the output {output.name} of {self._source} is not computed"
                 )
             outputs.append(self._builder.tensors[value.name])
         read = [parameter for node in self._builder.nodes for parameter in node.parameters]
@@ -204,22 +185,40 @@ class _Walk:
                 continue
             if value.name not in self._uses:
                 continue  # left over by a converter
-            if value.name not in self._ranked:
+            if value.name not in self._ranked and value.name not in self._other_types:
                 raise MeasurementError(
                     f"{self._source} gives no shape for its input {value.name}, so nothing behind "
                     "it can be counted; export it with a shape"
                 )
-            tensors.append(self._tensor(value.name, self._shapes[value.name]))
+            tensors.append(self._tensor(value.name, self._shapes.get(value.name, ())))
             self._values[value.name] = Value(value.name, tensors[-1].shape)
-        if not tensors:
-            raise MeasurementError(f"{self._source} has no input")
         return tensors
+
+    def _stated(self, name: str, weight: Weight) -> Value:
+        """Add the node that an output is which depends on no input, and return its value."""
+        if weight.array is not None and weight.array.size <= constants.SMALL:
+            operation = operations.opaque(
+                "Constant", {"value": tensor_text(weight.array, weight.dtype)}
+            )
+            parameters = []
+        else:
+            operation, parameters = operations.unary("Identity"), [weight.parameter()]
+        output = self._builder.declare(name, weight.shape, weight.dtype)
+        self._builder.add(
+            operation, f"{name}/constant", inputs=(), outputs=[output], parameters=parameters
+        )
+        return Value(name, weight.shape)
+
+    def _kind(self, name: str) -> str:
+        """Return the type of a tensor; empty where it is unknown."""
+        if name in self._other_types:
+            return self._other_types[name]
+        return constants.dtype(self._types[name]) if name in self._types else ""
 
     def _tensor(self, name: str, shape: tuple[int, ...], real: bool = False) -> Tensor:
         """Declare a tensor; ``real`` for integers that stand for real numbers."""
-        typed = name in self._types and not real
-        kind = constants.dtype(self._types[name]) if typed else "float32"
-        return self._builder.declare(name, shape, kind)
+        kind = "" if real else self._kind(name)
+        return self._builder.declare(name, shape, kind or "float32")
 
     def _guarded(self, node: NodeProto, step: Callable[[NodeProto], object]) -> None:
         try:
@@ -240,6 +239,8 @@ class _Walk:
         if any(name and not isinstance(value, Weight) for name, value in pairs):
             return False
         if not any(node.input) and node.op_type != "Constant":
+            return False
+        if nested.has_graphs(node):
             return False
         weights = [value for value in operands if not isinstance(value, Value)]
         for weight in constants.computed(node, weights, self._shapes, self._opset(node)):
@@ -264,24 +265,26 @@ class _Walk:
             )
         operands = [self._values[name] if name else None for name in node.input]
         first = next((value for value in operands if isinstance(value, Value)), None)
-        if first is None:
+        if first is None and (node.domain or node.op_type in RANDOM):
             raise MeasurementError(
                 f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) "
                 "computes from nothing, so its values are not the file's"
             )
-        if not node.domain and node.op_type in IDENTITIES:
+        if not node.domain and node.op_type in IDENTITIES and first is not None:
             self._values[node.output[0]] = first
             return
-        if not node.domain and node.op_type in {"Shape", "Size"}:
+        if not node.domain and node.op_type in {"Shape", "Size"} and first is not None:
             shape = constants.shape_of(node, first, self._opset(node))
             if shape is not None:
                 self._values[shape.name] = shape
                 return
-        if not node.domain and node.op_type == "DynamicQuantizeLinear":
+        exact = self._integers.exact(node)
+        if not node.domain and node.op_type == "DynamicQuantizeLinear" and first and not exact:
             self._values[node.output[0]] = first
             self._values |= {w.name: w for w in constants.of_dynamic_quantisation(node)}
             return
         label = self._name(node)
+        extras = nested.extras(node, self._values.get, self._opsets)
         call = Call(
             op=node.op_type,
             domain=node.domain or "ai.onnx",
@@ -295,8 +298,16 @@ class _Walk:
             unranked=self._unranked(node),
             quantized=onnx_shapes.is_standard(node),
             readers=self._uses.get(node.output[0], ()),
-            reshaped=node.input[0] in self._reshaped,
-            integer=constants.dtype(self._types.get(first.name, 1)).startswith(("int", "uint")),
+            reshaped=bool(node.input) and node.input[0] in self._reshaped,
+            integer=first is not None and self._kind(first.name).startswith(("int", "uint")),
+            kinds=[_kind_of(value, self._kind) for value in operands],
+            results="".join(
+                "-" if not name else "x" if name in self._uses or name in self._ends else "u"
+                for name in node.output
+            ),
+            exact=exact,
+            more=extras.attributes,
+            around=extras.around,
         )
         result = translate(call)
         names = [name for name in node.output if name]
@@ -352,6 +363,12 @@ class _Walk:
             "optimises it"
         )
 
+    def _closed(self, values: Sequence[Value]) -> bool:
+        """Whether all extents of some tensors are known."""
+        return all(
+            min(value.shape) > 0 if value.shape else value.name in self._ranked for value in values
+        )
+
     def _emit(self, node: NodeProto, label: str, request: NodeRequest) -> list[Value]:
         """Add a node and return its outputs."""
         operation, step = request.operation, request.step
@@ -359,7 +376,7 @@ class _Walk:
         names = [n for n in node.output if n] if last else [f"{node.output[0]}/{step or 'real'}"]
         extents = request.shapes or [self._shapes.get(n, ()) for n in names]
         outputs = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
-        if operation.op in COUNTED and not _closed([*request.inputs, *outputs]):
+        if operation.op in COUNTED and not self._closed([*request.inputs, *outputs]):
             raise self._unshaped(label, operation.op)
         summed = node.op_type in ONE_BY_ONE
         self._builder.add(
@@ -374,5 +391,8 @@ class _Walk:
         return outputs
 
 
-def _closed(values: Sequence[Value]) -> bool:
-    return all(value.shape and min(value.shape) > 0 for value in values)
+def _kind_of(value: Value | Weight | None, kind: Callable[[str], str]) -> str:
+    """Return the type of an operand; empty for one that is left out or of unknown type."""
+    if value is None:
+        return ""
+    return value.dtype if isinstance(value, Weight) else kind(value.name)

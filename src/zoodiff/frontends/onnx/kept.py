@@ -1,45 +1,101 @@
-"""Keeps ONNX operators that no handler understands as opaque nodes with all their settings."""
+"""Keeps ONNX operators that no handler understands as opaque nodes with all that decides them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx.call import Attributes, Call, NodeRequest, Value, Weight
-from zoodiff.frontends.onnx.constants import SMALL, written
-from zoodiff.graph.operators import COUNTED
+from zoodiff.frontends.onnx import nested
+from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, NodeRequest, Value, Weight
+from zoodiff.frontends.onnx.constants import SMALL
+from zoodiff.graph.ir import Parameter
+from zoodiff.graph.onnx_nodes import constant_attributes, usual_places
+from zoodiff.graph.operators import COUNTED, OPERATORS
 
 _UNUSED = frozenset({"consumed_inputs"})
 """Attributes of old opsets that have no effect."""
 
 
-def add_opaque(call: Call, *, plain: bool = True) -> list[Value]:
+def add_opaque(call: Call, *, plain: bool = True, exact: bool = False) -> list[Value]:
     """Add the operator as an opaque node; constants that its schema calls settings are attributes.
 
     It keeps ONNX's name, except where the canonical operator of that name has another form: then it
-    gets the prefix ``onnx::``. Operators with MACs keep their name in any case. Without ``plain``,
-    every other operator gets the prefix.
+    gets the prefix ``onnx::``. Operators with MACs keep their name in any case, unless ``exact``
+    says that the canonical operator computes something else. Without ``plain``, every other
+    operator gets the prefix.
     """
     standard = call.domain == "ai.onnx"
     attributes = {k: v for k, v in call.attributes.items() if k not in _UNUSED}
-    settings: set[int] = set()
     if standard:
         attributes = defaults(call) | attributes
-        settings = _settings(call)
-    parameters = []
+    domain = "" if standard else call.domain
+    computed = [value for value in call.inputs if isinstance(value, Value)]
+    settings, parameters = _operands(call, _settings(call) if standard else set())
+    attributes |= settings
+    operation = operations.opaque(call.op if standard else f"{call.domain}::{call.op}", attributes)
+    clear = plain and not exact and operations.conforms(operation, len(computed))
+    schema = OPERATORS.get(operation.op)
+    if schema and parameters and len(parameters) > len(schema.roles(operation.attributes)):
+        clear = False  # the canonical operator has no place for a weight
+    if exact or not (clear or call.op in COUNTED):
+        other = standard and (call.op in OPERATORS or not exact)
+        name = f"onnx::{call.op}" if other else operation.op
+        more = call.more | nested.form_of(domain, call.op, call.opset) | _results(call)
+        operation = operations.opaque(name, attributes | more)
+    elif operation.op not in OPERATORS:
+        more = call.more | nested.form_of(domain, call.op, call.opset) | _results(call)
+        operation = operations.opaque(operation.op, attributes | more)
+    computed += [value for value in call.around if isinstance(value, Value)]
+    quantized = call.quantized and not exact
+    return call.emit(NodeRequest(operation.quantized(quantized), computed, parameters))
+
+
+def _results(call: Call) -> Attributes:
+    """Return which outputs the node has, where some are left out."""
+    return {"results": call.results.replace("u", "x")} if "-" in call.results else {}
+
+
+def _operands(call: Call, settings: set[int]) -> tuple[Attributes, list[Parameter]]:
+    """Return the constants among the operands as attributes, and the weights."""
+    attributes: Attributes = {}
+    parameters: list[Parameter] = []
+    places = ""
+    constants: Mapping[int, object] = {}
     for position, value in enumerate(call.inputs):
         if not isinstance(value, Weight):
+            places += "-" if value is None else "x"
             continue
-        real = value.dtype.startswith(("float", "bfloat"))
-        array = value.array if value.array is not None and value.array.size <= SMALL else None
-        if array is not None and (position in settings or not real or array.size == 1):
-            attributes[f"input{position}"] = array.reshape(-1).tolist()
-        elif real:
+        constant = _constant(value, position, settings)
+        if constant is None:
+            places += "w" if value.stored is None else "m"
             parameters.append(value.parameter())
-    computed = [value for value in call.inputs if isinstance(value, Value)]
-    operation = operations.opaque(call.op if standard else f"{call.domain}::{call.op}", attributes)
-    clear = plain and operations.conforms(operation, len(computed))
-    if call.op not in COUNTED and not clear:
-        operation = operations.opaque(f"onnx::{call.op}", attributes)
-    return call.emit(NodeRequest(operation.quantized(call.quantized), computed, parameters))
+            continue
+        places += "c"
+        attributes |= constant
+        constants = {**constants, position: value}
+    places = places.rstrip("-")
+    for value in call.around:
+        places += "v" if isinstance(value, Weight) else "o"
+        if isinstance(value, Weight):
+            parameters.append(value.parameter())
+    if places != usual_places(constants, places.count("x"), places.count("w")):
+        attributes["operands"] = places
+    return attributes, parameters
+
+
+def _constant(value: Weight, position: int, settings: set[int]) -> Attributes | None:
+    """Return a constant operand as attributes; None for a weight."""
+    real = value.dtype.startswith(("float", "bfloat"))
+    array = value.array
+    small = array is not None and array.size <= SMALL
+    setting = position in settings or not real or value.of_shape
+    if array is not None and small and (setting or array.size == 1):
+        return constant_attributes(position, array, value.dtype, SMALL)
+    if value.dtype.startswith(WEIGHTS):
+        return None
+    if array is not None:
+        return constant_attributes(position, array, value.dtype, SMALL)
+    return {f"input{position}": f"{value.dtype}{list(value.shape)}"}
 
 
 def _settings(call: Call) -> set[int]:
@@ -62,17 +118,4 @@ def _settings(call: Call) -> set[int]:
 
 def defaults(call: Call) -> Attributes:
     """Return the default attributes of the operator's schema."""
-    from onnx import AttributeProto, defs, helper
-
-    try:
-        schema = defs.get_schema(call.op, call.opset)
-    except defs.SchemaError:
-        return {}
-    values: Attributes = {}
-    for name, attribute in schema.attributes.items():
-        if attribute.default_value.type in {AttributeProto.INT, AttributeProto.FLOAT}:
-            value = helper.get_attribute_value(attribute.default_value)
-            values[name] = written(value) if isinstance(value, float) else value
-        elif attribute.default_value.type == AttributeProto.STRING:
-            values[name] = helper.get_attribute_value(attribute.default_value).decode()
-    return values
+    return nested.defaults("", call.op, call.opset)

@@ -11,10 +11,9 @@ from math import prod
 from typing import Any, Literal
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx import masks, reshaping
+from zoodiff.frontends.onnx import guards, masks, reshaping
 from zoodiff.frontends.onnx.call import (
     WEIGHTS,
-    Attributes,
     Call,
     Handler,
     Value,
@@ -22,8 +21,9 @@ from zoodiff.frontends.onnx.call import (
 )
 from zoodiff.frontends.onnx.constants import dtype, type_code
 from zoodiff.frontends.onnx.integers import in_real_numbers, with_result
-from zoodiff.frontends.onnx.kept import add_opaque, defaults
+from zoodiff.frontends.onnx.kept import add_opaque
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
+from zoodiff.frontends.onnx.resizing import resize
 from zoodiff.frontends.onnx.shapes import STANDARD, operands
 from zoodiff.frontends.onnx.windows import average_pool, conv, conv_transpose, max_pool
 from zoodiff.frontends.operations import Arithmetic, Extremum, Operation
@@ -37,6 +37,8 @@ IDENTITIES = frozenset({"Identity"})
 
 def translate(call: Call) -> Any:
     """Add the canonical nodes of an ONNX node and return its output, or a list of outputs."""
+    if guards.obstacle(call):
+        return add_opaque(call, exact=True)
     call = in_real_numbers(call)
     result = with_result(call, _translated)
     return add_opaque(call) if result is None else result
@@ -187,6 +189,8 @@ def _with_constant(call: Call, op: Arithmetic, constant: Weight, *, first: bool)
     mask = masks.added(call, constant) if op == "Add" else None
     if mask is not None:
         return mask
+    if constant.of_shape and constant.array is not None:
+        return None  # no weight of the file; an opaque node keeps its values
     if not constant.dtype.startswith(WEIGHTS):
         return None  # a table of integers or flags is not a weight
     axis, shape = _broadcast(call, constant)
@@ -216,6 +220,8 @@ def _extremum(op: Extremum) -> Handler:
 
     def handle(call: Call) -> Value | list[Value] | None:
         constants = [value for value in call.inputs if isinstance(value, Weight)]
+        if len(call.inputs) == 1:
+            return call.data
         if len(call.inputs) <= 2 or not constants:
             return _arithmetic(op)(call)
         if not all(value.scalar is not None for value in constants):
@@ -232,7 +238,13 @@ def _extremum(op: Extremum) -> Handler:
 
 
 def _sum(call: Call) -> Value | list[Value] | None:
+    if len(call.inputs) == 1:
+        return call.data
     return _arithmetic("Add")(call) if len(call.inputs) == 2 else None
+
+
+def _mean(call: Call) -> Value | None:
+    return call.data if len(call.inputs) == 1 else None
 
 
 def _prelu(call: Call) -> Value | None:
@@ -324,23 +336,6 @@ def _quantisation(call: Call, op: Quantising) -> Value:
     )
 
 
-def _resize(call: Call) -> Value | None:
-    """Convert Resize or Upsample; the opset decides which settings are attributes or inputs."""
-    names = ["roi", "scales", "sizes"] if call.op == "Resize" and call.opset >= 11 else ["scales"]
-    settings: Attributes = {**defaults(call), **call.attributes}
-    for position, name in enumerate(names, start=1):
-        operand = call.given(position)
-        if operand is None or operand.shape == (0,):
-            continue
-        if not isinstance(operand, Weight) or operand.array is None:
-            return None
-        settings[name] = operand.array.reshape(-1).tolist()
-    for flag in {"antialias", "exclude_outside"} & set(settings):
-        settings[flag] = bool(settings[flag])
-    resized = Operation(call.op, settings)
-    return call.node(resized, inputs=[call.data]) if operations.conforms(resized) else None
-
-
 _HANDLERS: dict[str, Handler] = {
     **reshaping.HANDLERS,
     "Add": _arithmetic("Add"),
@@ -370,6 +365,7 @@ _HANDLERS: dict[str, Handler] = {
     "MatMulInteger": matmul,
     "Max": _extremum("Max"),
     "MaxPool": max_pool,
+    "Mean": _mean,
     "Min": _extremum("Min"),
     "Mul": _arithmetic("Mul"),
     "PRelu": _prelu,
@@ -380,13 +376,13 @@ _HANDLERS: dict[str, Handler] = {
     "RMSNormalization": _rms_normalization,
     **dict.fromkeys(of_family("reduction"), _reduce),
     "Relu": _unary("Relu"),
-    "Resize": _resize,
+    "Resize": resize,
     "Sigmoid": _unary("Sigmoid"),
     "Softmax": _softmax,
     "Sub": _arithmetic("Sub"),
     "Sum": _sum,
     "Tanh": _unary("Tanh"),
-    "Upsample": _resize,
+    "Upsample": resize,
     "Where": masks.where,
 }
 _BY_RANK = (

@@ -122,10 +122,18 @@ class TensorType(Message, Protocol):
     shape: TensorShapeProto
 
 
-class TypeProto(Protocol):
+class ElementType(Protocol):
+    """The type of a sequence, or of an optional value."""
+
+    elem_type: TypeProto
+
+
+class TypeProto(Message, Protocol):
     """The type of a value."""
 
     tensor_type: TensorType
+    sequence_type: ElementType
+    optional_type: ElementType
 
 
 class ValueInfoProto(Protocol):

@@ -9,7 +9,14 @@ from zoodiff.errors import MeasurementError
 from zoodiff.frontends.onnx import constants, old
 from zoodiff.frontends.onnx.call import Value, Weight
 from zoodiff.frontends.onnx.constants import SMALL
-from zoodiff.frontends.onnx.protobuf import Dimension, GraphProto, ModelProto, NodeProto, Repeated
+from zoodiff.frontends.onnx.protobuf import (
+    Dimension,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    Repeated,
+    TypeProto,
+)
 
 Shape = tuple[int, ...]
 STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
@@ -135,9 +142,26 @@ def _close(dims: Repeated[Dimension], extent: int) -> None:
     """Set open extents: batch 1, three channels for an image, else ``extent``."""
     channels_last = len(dims) == 4 and dims[-1].dim_value in {1, 3}
     for position, dim in enumerate(dims):
-        if dim.dim_value < 1:
+        if dim.dim_value < 1 and not dim.HasField("dim_value"):
             image_channel = len(dims) == 4 and position == 1 and not channels_last
             dim.dim_value = 1 if position == 0 else 3 if image_channel else extent
+
+
+def other_types(graph: GraphProto) -> dict[str, str]:
+    """Return the types of what is no tensor, by name: ``seq(float32)``, ``optional(int64)``."""
+    every = [*graph.value_info, *graph.output, *graph.input]
+    names = {value.name: _type_name(value.type) for value in every}
+    return {name: kind for name, kind in names.items() if "(" in kind}
+
+
+def _type_name(kind: TypeProto) -> str:
+    if kind.HasField("sequence_type"):
+        return f"seq({_type_name(kind.sequence_type.elem_type)})"
+    if kind.HasField("optional_type"):
+        return f"optional({_type_name(kind.optional_type.elem_type)})"
+    if kind.HasField("map_type"):
+        return "map()"
+    return constants.dtype(kind.tensor_type.elem_type)
 
 
 def shapes(graph: GraphProto) -> dict[str, tuple[Shape | None, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.graph.interpreter.call import Array, Call, Handler, along
+from zoodiff.graph.interpreter.values import REAL, is_real, numpy_type
 from zoodiff.graph.ir import Node
 
 Unary = Callable[[Array, Mapping[str, Any]], Array]
@@ -73,9 +74,14 @@ def _swish(x: Array, a: Mapping[str, Any]) -> Array:
 
 
 def _cast(x: Array, a: Mapping[str, Any]) -> Array:
-    """Truncate where the cast is to integers; other casts leave the values as they are."""
-    to = str(a.get("to", ""))
-    return np.trunc(x) if to.startswith(("int", "uint")) else x
+    """Return whole numbers or truth values; the precision of real numbers stays as it is.
+
+    From whole numbers, real numbers become those of the graph when the result is stored.
+    """
+    to = numpy_type(str(a["to"]))
+    if to.name in REAL:
+        return x if is_real(x) else x.astype(to if to.itemsize > 2 else np.float32)
+    return x != 0 if to.kind == "b" else x.astype(to)
 
 
 UNARY: dict[str, Unary] = {
@@ -164,12 +170,20 @@ def _constant(call: Call) -> Array:
         if call.roles[0] == "variance":
             constant = np.maximum(np.sqrt(constant), a["epsilon"])
     else:
-        constant = np.asarray(a["value"], dtype=call.data.dtype)
+        constant = np.asarray(a["value"])
+        whole = call.data.dtype.kind in "iu" and bool((constant == np.trunc(constant)).all())
+        if whole or is_real(call.data):
+            constant = constant.astype(call.data.dtype)
     if "constant_shape" in a:
         return constant.reshape(a["constant_shape"])
     if constant.size == 1 and constant.ndim <= 1:
         return constant.reshape(())
     return along(constant, a["axis"], rank) if "axis" in a else constant
+
+
+def _mean(call: Call) -> Array:
+    total = reduce(lambda x, y: np.add(*_together(call, x, y)), call.inputs)
+    return np.asarray(total / len(call.inputs))
 
 
 def _prelu(call: Call) -> Array:
@@ -180,6 +194,7 @@ def _prelu(call: Call) -> Array:
 HANDLERS: dict[str, Handler] = {
     **{op: _single(op) for op in UNARY},
     **{op: _several(op) for op in BINARY},
+    "Mean": _mean,
     "PRelu": _prelu,
 }
 
@@ -196,4 +211,5 @@ def _two_operands(node: Node) -> bool:
 SUPPORTED: dict[str, Callable[[Node], bool]] = {
     **dict.fromkeys(UNARY, _one_operand),
     **dict.fromkeys(("PRelu", *BINARY), _two_operands),
+    "Mean": lambda node: not node.parameters,
 }

@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.interpreter import elementwise, norms, products, resize, shapes, windows
+from zoodiff.graph.interpreter import (
+    control,
+    elementwise,
+    norms,
+    products,
+    reference,
+    resize,
+    shapes,
+    windows,
+)
 from zoodiff.graph.interpreter.call import Array, Call, Handler
 from zoodiff.graph.interpreter.stored import canonical_weights
+from zoodiff.graph.interpreter.values import FloatType, typed, widened
 from zoodiff.graph.ir import Graph, Node
+from zoodiff.graph.operators import OPERATORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,20 +47,43 @@ _SUPPORTED: dict[str, Callable[[Node], bool]] = {
     **shapes.SUPPORTED,
 }
 """Operators with forms that cannot be run, each with a function that says whether a node can."""
+_ANY_TYPE = frozenset(shapes.HANDLERS) - {op for op in shapes.HANDLERS if op.startswith("Reduce")}
+_WHOLE = _ANY_TYPE | {"Abs", "Add", "Cast", "Identity", "Max", "Min", "Mul", "Neg", "Sub", "Sum"}
+"""Operators that compute on whole numbers as such; others get real numbers. The first set leaves
+the format of real numbers as it is, too."""
+
+
+def run(
+    graph: Graph, inputs: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]
+) -> dict[str, Any]:
+    """Return the outputs of a graph by tensor name, each in the type that the graph gives it.
+
+    ``inputs`` and outputs are arrays of any type, lists of such for sequences, or None for an
+    optional value that is missing. Opaque nodes of ONNX operators are run by ONNX's reference
+    implementation. Raises MeasurementError as ``evaluate`` does.
+    """
+    return evaluate(graph, inputs, weights, None, opaque=True)
 
 
 def evaluate(
     graph: Graph,
-    inputs: Mapping[str, NDArray[Any]],
+    inputs: Mapping[str, Any],
     weights: Mapping[str, NDArray[Any]] | Provide,
-    dtype: type[np.floating[Any]] = np.float64,
+    dtype: FloatType | None = np.float64,
     keep: Container[str] = (),
+    *,
+    opaque: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Return the outputs of a graph by tensor name, computed in ``dtype``, and those in ``keep``.
 
     ``inputs`` are arrays by tensor name, in canonical order: images as (1, channels, height,
     width). ``weights`` are arrays by the parameter's name as the framework stores them
     (``Parameter.layout``), or a function that returns a node's weights in canonical order.
+
+    Real numbers are computed in ``dtype``, or without it in the formats that the graph gives.
+    Whole numbers, truth values and texts keep their types. ``opaque`` allows ONNX's reference
+    implementation, which rounds some operators to single precision, for operators that this
+    interpreter lacks.
 
     Raises MeasurementError for an operator that the interpreter cannot run (``unsupported`` lists
     these), and for inputs or weights that are missing or do not fit.
@@ -67,7 +101,8 @@ def evaluate(
     values = _inputs(graph, inputs, dtype)
     requested = {name: value for name, value in values.items() if name in keep}
     for node in graph.nodes:
-        outputs = _run(graph, node, [values[tensor] for tensor in node.inputs], provide, dtype)
+        operands = [values[tensor] for tensor in node.inputs]
+        outputs = _run(graph, node, operands, provide, dtype, opaque=opaque)
         for tensor, value in zip(node.outputs, outputs, strict=True):
             if tensor in keep:
                 requested[tensor] = value
@@ -80,12 +115,21 @@ def evaluate(
     return requested | {tensor.name: values[tensor.name] for tensor in graph.outputs}
 
 
-def unsupported(graph: Graph) -> list[str]:
-    """Return the nodes that the interpreter cannot run, as "name (operator)"."""
-    return [f"{node.name} ({node.op})" for node in graph.nodes if not _supported(node)]
+def unsupported(graph: Graph, *, opaque: bool = False) -> list[str]:
+    """Return the nodes that the interpreter cannot run, as "name (operator)".
+
+    ``opaque`` as for ``evaluate``.
+    """
+    return [
+        f"{node.name} ({node.op})" for node in graph.nodes if not _supported(node, opaque=opaque)
+    ]
 
 
-def _supported(node: Node) -> bool:
+def _supported(node: Node, *, opaque: bool) -> bool:
+    return _has_handler(node) or (opaque and not _obstacle(node))
+
+
+def _has_handler(node: Node) -> bool:
     a, operands = node.attributes, len(node.inputs) + len(node.parameters)
     has_handler = node.op in _HANDLERS and not a.get("quantized") and not a.get("training")
     outputs = len(node.outputs) == 1 or node.op == "Split"
@@ -93,14 +137,22 @@ def _supported(node: Node) -> bool:
     return has_handler and outputs and operands > 0 and (special is None or special(node))
 
 
-def _inputs(
-    graph: Graph, inputs: Mapping[str, NDArray[Any]], dtype: type[np.floating[Any]]
-) -> dict[str, Array]:
+def _obstacle(node: Node) -> str:
+    """Return why the reference cannot run a node; canonical operators have forms of their own."""
+    if node.op in OPERATORS:
+        return "it is canonical"
+    return control.obstacle(node)
+
+
+def _inputs(graph: Graph, inputs: Mapping[str, Any], dtype: FloatType | None) -> dict[str, Any]:
     values = {}
     for tensor in graph.inputs:
         if tensor.name not in inputs:
             raise MeasurementError(f"{graph.source} needs an input {tensor.name}")
-        value = np.asarray(inputs[tensor.name], dtype=dtype)
+        value = typed(inputs[tensor.name], tensor.dtype, dtype)
+        values[tensor.name] = value
+        if value is None or isinstance(value, list) or "(" in tensor.dtype:
+            continue
         fits = len(value.shape) == len(tensor.shape) and all(
             n in (-1, m) for n, m in zip(tensor.shape, value.shape, strict=True)
         )
@@ -109,28 +161,47 @@ def _inputs(
                 f"the input {tensor.name} of {graph.source} has the shape {tensor.shape}, "
                 f"not {value.shape}"
             )
-        values[tensor.name] = value
     return values
 
 
 def _run(
-    graph: Graph, node: Node, operands: list[Array], provide: Provide, dtype: type[np.floating[Any]]
-) -> list[Array]:
+    graph: Graph,
+    node: Node,
+    operands: list[Any],
+    provide: Provide,
+    dtype: FloatType | None,
+    *,
+    opaque: bool,
+) -> list[Any]:
     """Return the results of one node."""
-    if not _supported(node):
+    if not _supported(node, opaque=opaque):
         raise MeasurementError(
             f"{node.name} of {graph.source} is a {node.op}, which the interpreter cannot run"
         )
-    data = operands[0] if operands else np.ones((), dtype=dtype)
-    parameters = provide(node, data) if node.parameters else []
+    known = _has_handler(node)
+    if known and node.op not in _ANY_TYPE:
+        operands = [
+            x if node.op in _WHOLE and x.dtype.kind in "biu" else widened(x, dtype)
+            for x in operands
+        ]
+    data = operands[0] if operands else np.ones((), dtype=dtype or np.float32)
+    like = data if not known else widened(data, dtype)
+    parameters = provide(node, like) if node.parameters else []
     roles = [p.role for p in node.parameters]
-    if not operands:  # fed by a weight alone
+    if known and not operands:  # fed by a weight alone
         operands, parameters, roles = parameters[:1], parameters[1:], roles[1:]
     try:
-        returned = _HANDLERS[node.op](Call(node, operands, parameters, roles))
+        if known:
+            returned = _HANDLERS[node.op](Call(node, operands, parameters, roles))
+        else:
+            returned = control.run(node, reference.operands_of(node, operands, parameters))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, MeasurementError) as error:
         raise MeasurementError(
             f"{node.name} of {graph.source}, a {node.op}, cannot be run: {error}"
         ) from error
     results = returned if isinstance(returned, list) else [returned]
-    return [np.asarray(result, dtype=dtype) for result in results]
+    tensors = [graph.tensors.get(name) for name in node.outputs]
+    return [
+        typed(result, tensor.dtype if tensor else "float32", dtype)
+        for result, tensor in zip(results, tensors, strict=True)
+    ]

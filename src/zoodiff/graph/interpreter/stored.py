@@ -9,6 +9,7 @@ import numpy as np
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.interpreter.call import Array
+from zoodiff.graph.interpreter.values import FloatType
 from zoodiff.graph.ir import Node, Parameter
 from zoodiff.graph.weights import viewed
 
@@ -16,9 +17,11 @@ _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 
 
 def canonical_weights(
-    node: Node, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
+    node: Node, weights: Mapping[str, Any], dtype: FloatType | None
 ) -> list[Array]:
     """Return the weights of a node in their canonical order of axes.
+
+    They have the given type, or, without it, the type in which they are stored.
 
     Raises MeasurementError for a weight that is missing, has another shape than its parameter, or
     has a parameter without the layout that its operator needs.
@@ -27,13 +30,14 @@ def canonical_weights(
 
 
 def _canonical(
-    node: Node, parameter: Parameter, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
+    node: Node, parameter: Parameter, weights: Mapping[str, Any], dtype: FloatType | None
 ) -> Array:
     if parameter.stored not in weights:
         raise MeasurementError(
             f"{node.name} needs weights {parameter.stored}, which were not given"
         )
-    array = np.asarray(weights[parameter.stored]).astype(dtype, copy=False)
+    array = np.asarray(weights[parameter.stored])
+    array = array if dtype is None else array.astype(dtype, copy=False)
     if any(step not in {"part", "reshape", "transpose"} for step, _ in parameter.view):
         raise MeasurementError(
             f"the graph does not say how {node.name} computes an operand of its weights "

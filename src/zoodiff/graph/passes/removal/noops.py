@@ -51,6 +51,8 @@ def _cast(graph: MutableGraph, node: MutableNode) -> bool:
     source, real = graph.tensors.get(node.inputs[0]), ("float", "bfloat")
     to = str(node.attributes["to"])
     plain = source is not None and source.dtype.startswith(real) and to.startswith(real)
+    if plain and to in HALVES and node.output in graph.outputs:
+        return source is not None and source.dtype == to  # the result is rounded
     if plain and to in HALVES:
         _mark_half_precision(graph, node.inputs[0], to)
     return plain

@@ -131,16 +131,16 @@ def _depth(graph: MutableGraph, node: MutableNode) -> None:
     shape, block = graph.shape(node.inputs[0]), node.attributes.get("blocksize")
     if len(shape) != 4 or -1 in shape or not isinstance(block, int) or block < 1:
         return
+    mode = node.attributes.get("mode", "DCR")
+    if mode not in {"CRD", "DCR"}:
+        return
+    crd = mode == "CRD"
     batch, channels, rows, columns = shape
     if node.op == "SpaceToDepth":
         divided = [batch, channels, rows // block, block, columns // block, block]
-        perm = [0, 3, 5, 1, 2, 4]
+        perm = [0, 1, 3, 5, 2, 4] if crd else [0, 3, 5, 1, 2, 4]
     else:
-        blocks, mode = [block, block], node.attributes.get("mode", "DCR")
-        kept = [channels // block**2]
-        if mode not in {"CRD", "DCR"}:
-            return
-        crd = mode == "CRD"
+        blocks, kept = [block, block], [channels // block**2]
         divided = [batch, *(kept + blocks if crd else blocks + kept), rows, columns]
         perm = [0, 1, 4, 2, 5, 3] if crd else [0, 3, 4, 1, 5, 2]
     wanted = list(graph.shape(node.output))

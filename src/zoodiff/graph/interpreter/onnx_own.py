@@ -1,0 +1,96 @@
+"""ONNX operators that are run here and not by ONNX's reference, which lacks or misreads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from zoodiff.graph.interpreter import reference
+from zoodiff.graph.interpreter.call import along
+from zoodiff.graph.interpreter.values import widened
+from zoodiff.graph.ir import Node
+from zoodiff.graph.onnx_forms import domain_of
+
+Runner = Callable[[Node, Sequence[Any]], list[Any]]
+_PER_GROUP = 18
+"""The version of GroupNormalization with a scale per group."""
+
+
+def runner(node: Node) -> Runner | None:
+    """Return the function that runs a node; None for one that the reference runs."""
+    domain, op = domain_of(node.op)
+    return None if domain else _RUNNERS.get(op)
+
+
+def _cast_like(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Cast to the type of the second operand."""
+    from onnx import TensorProto, helper
+
+    kind = np.asarray(operands[1]).dtype
+    is_text = kind.kind in "OSU"
+    to = int(TensorProto.STRING) if is_text else int(helper.np_dtype_to_tensor_dtype(kind))
+    attributes = {k: v for k, v in node.attributes.items() if k in {"round_mode", "saturate"}}
+    cast = replace(node, op="onnx::Cast", attributes={**attributes, "to": to})
+    return reference.run(cast, [operands[0]])
+
+
+def _optional(node: Node, operands: Sequence[Any]) -> list[Any]:
+    return [operands[0] if operands else None]
+
+
+def _has_element(node: Node, operands: Sequence[Any]) -> list[Any]:
+    return [np.asarray(bool(operands) and operands[0] is not None)]
+
+
+def _get_element(node: Node, operands: Sequence[Any]) -> list[Any]:
+    if not operands or operands[0] is None:
+        raise ValueError("an optional value is missing")
+    return [operands[0]]
+
+
+def _space_to_depth(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Move blocks of pixels to channels: of all channels by block, or of all blocks by channel."""
+    data, a = np.asarray(operands[0]), node.attributes
+    size = a["blocksize"]
+    assert isinstance(size, int)
+    n, channels, rows, columns = data.shape
+    blocks = data.reshape(n, channels, rows // size, size, columns // size, size)
+    by_channel = a.get("mode", "DCR") == "CRD"
+    order = (0, 1, 3, 5, 2, 4) if by_channel else (0, 3, 5, 1, 2, 4)
+    return [blocks.transpose(order).reshape(n, -1, rows // size, columns // size)]
+
+
+def _group_norm(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Norm groups of channels; version 18 has a scale and a shift per group."""
+    data, scale, shift = (np.asarray(value) for value in operands)
+    groups, epsilon = node.attributes["num_groups"], node.attributes["epsilon"]
+    assert isinstance(groups, int) and isinstance(epsilon, float)
+    if node.attributes.get("form") == _PER_GROUP:
+        scale, shift = (np.repeat(v, data.shape[1] // groups) for v in (scale, shift))
+    grouped = widened(data, None).reshape(data.shape[0], groups, -1)
+    centred = grouped - grouped.mean(axis=2, keepdims=True)
+    deviation = np.sqrt(np.square(centred).mean(axis=2, keepdims=True) + epsilon)
+    normed = (centred / deviation).reshape(data.shape)
+    rank = data.ndim
+    result = normed * along(widened(scale, None), 1, rank) + along(widened(shift, None), 1, rank)
+    return [result.astype(data.dtype)]
+
+
+def _scatter(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Run the old name of ScatterElements."""
+    attributes: Mapping[str, Any] = {"axis": node.attributes.get("axis", 0)}
+    return reference.run(replace(node, op="ScatterElements", attributes=attributes), operands)
+
+
+_RUNNERS: Mapping[str, Runner] = {
+    "CastLike": _cast_like,
+    "GroupNormalization": _group_norm,
+    "Optional": _optional,
+    "OptionalGetElement": _get_element,
+    "OptionalHasElement": _has_element,
+    "Scatter": _scatter,
+    "SpaceToDepth": _space_to_depth,
+}
