@@ -28,6 +28,9 @@ import numpy as np
 from zoodiff.graph.interpreter.values import numpy_type
 from zoodiff.graph.ir import AttributeValue, Node
 
+FURTHER_OUTPUT = "onnx::Output"
+"""The operator of a node that passes on an output after the first; its ``position`` says which."""
+
 
 def usual_places(constants: Mapping[int, Any], computed: int, weights: int) -> str:
     """Return the operands of a node that needs no ``operands``.

@@ -106,6 +106,10 @@ class NodeRequest:
     views: WeightViews | None = None
     last: bool | None = None
     """Whether its outputs are the call's; None: they are unless the node has a step."""
+    passed_on: Sequence[int] = ()
+    """The outputs of the call that nodes of their own pass on, see ``kept.add_opaque``."""
+    output: int | None = None
+    """The output of the call that the node passes on."""
 
 
 @dataclass(eq=False)

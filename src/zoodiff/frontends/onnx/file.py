@@ -29,6 +29,8 @@ from zoodiff.graph.onnx_nodes import tensor_text
 from zoodiff.graph.operators import COUNTED
 
 _MAX_NODES = 200_000
+_RAW = "/raw"
+"""Behind the name of an output that a node of its own passes on."""
 _DEFAULT_EXTENT = 224
 """The extent used for spatial axes that the file leaves open."""
 
@@ -211,6 +213,7 @@ class _Walk:
 
     def _kind(self, name: str) -> str:
         """Return the type of a tensor; empty where it is unknown."""
+        name = name.removesuffix(_RAW)
         if name in self._other_types:
             return self._other_types[name]
         return constants.dtype(self._types[name]) if name in self._types else ""
@@ -373,7 +376,12 @@ class _Walk:
         """Add a node and return its outputs."""
         operation, step = request.operation, request.step
         last = not step if request.last is None else request.last
-        names = [n for n in node.output if n] if last else [f"{node.output[0]}/{step or 'real'}"]
+        named = [n for n in node.output if n]
+        names = named if last else [f"{node.output[0]}/{step or 'real'}"]
+        if request.output is not None:
+            names = [named[request.output]]
+        for k in request.passed_on:
+            names[k] += _RAW
         extents = request.shapes or [self._shapes.get(n, ()) for n in names]
         outputs = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
         if operation.op in COUNTED and not self._closed([*request.inputs, *outputs]):

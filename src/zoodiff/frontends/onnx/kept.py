@@ -9,7 +9,7 @@ from zoodiff.frontends.onnx import nested
 from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.constants import SMALL
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.onnx_nodes import constant_attributes, usual_places
+from zoodiff.graph.onnx_nodes import FURTHER_OUTPUT, constant_attributes, usual_places
 from zoodiff.graph.operators import COUNTED, OPERATORS
 
 _UNUSED = frozenset({"consumed_inputs"})
@@ -22,7 +22,8 @@ def add_opaque(call: Call, *, plain: bool = True, exact: bool = False) -> list[V
     It keeps ONNX's name, except where the canonical operator of that name has another form: then it
     gets the prefix ``onnx::``. Operators with MACs keep their name in any case, unless ``exact``
     says that the canonical operator computes something else. Without ``plain``, every other
-    operator gets the prefix.
+    operator gets the prefix. Each output after the first that something reads is passed on by a
+    node that says which it is, since a graph of layers tells outputs apart by nodes only.
     """
     standard = call.domain == "ai.onnx"
     attributes = {k: v for k, v in call.attributes.items() if k not in _UNUSED}
@@ -46,8 +47,17 @@ def add_opaque(call: Call, *, plain: bool = True, exact: bool = False) -> list[V
         more = call.more | nested.form_of(domain, call.op, call.opset) | _results(call)
         operation = operations.opaque(operation.op, attributes | more)
     computed += [value for value in call.around if isinstance(value, Value)]
-    quantized = call.quantized and not exact
-    return call.emit(NodeRequest(operation.quantized(quantized), computed, parameters))
+    operation = operation.quantized(call.quantized and not exact)
+    further = [k for k, use in enumerate(call.results.replace("-", "")) if k and use == "x"]
+    if operation.op in OPERATORS or not further:
+        return call.emit(NodeRequest(operation, computed, parameters))
+    results = call.emit(NodeRequest(operation, computed, parameters, passed_on=further))
+    for k in further:
+        passing = operations.opaque(FURTHER_OUTPUT, {"position": k})
+        shapes = [results[k].shape]
+        request = NodeRequest(passing, [results[k]], (), f"output{k}", shapes, output=k)
+        (results[k],) = call.emit(request)
+    return results
 
 
 def _results(call: Call) -> Attributes:
