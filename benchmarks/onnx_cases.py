@@ -252,6 +252,11 @@ def _plain(value: Any) -> Any:
     return value if value is None else np.asarray(value)
 
 
+def operator_of(case: Any) -> str:
+    """Return the operator that a case is of."""
+    return _operator(case.name, _loaded(case)[0])
+
+
 def _operator(name: str, model: onnx.ModelProto) -> str:
     nodes = [node for node in model.graph.node if node.op_type != "Constant"]
     if len(nodes) == 1:

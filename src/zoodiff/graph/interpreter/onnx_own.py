@@ -1,4 +1,8 @@
-"""ONNX operators that are run here and not by ONNX's reference, which lacks or misreads them."""
+"""ONNX operators of which ONNX's reference lacks or misreads a version or a value.
+
+The reference runs some old versions as the newest one; where their meanings differ, the node is
+rewritten here. (Of other operators it has the old versions, or these differ by defaults only.)
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from zoodiff.graph.onnx_forms import domain_of
 Runner = Callable[[Node, Sequence[Any]], list[Any]]
 _PER_GROUP = 18
 """The version of GroupNormalization with a scale per group."""
+_WITHOUT_REGIONS = _ONE_SCALE = 10
+"""The versions of Resize without regions, and of DequantizeLinear with one scale."""
 
 
 def runner(node: Node) -> Runner | None:
@@ -79,6 +85,55 @@ def _group_norm(node: Node, operands: Sequence[Any]) -> list[Any]:
     return [result.astype(data.dtype)]
 
 
+def _flattened(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Run Hardmax and softmaxes; until opset 12 all axes from the first one on are joined."""
+    if node.attributes.get("form") is None:
+        return reference.run(node, operands)
+    data, axis = np.asarray(operands[0]), node.attributes.get("axis")
+    assert isinstance(axis, int)
+    lead = data.shape[: axis + data.ndim if axis < 0 else axis]
+    rows = data.reshape(int(np.prod(lead)), -1)
+    newer = replace(node, attributes={"axis": 1})
+    return [np.asarray(value).reshape(data.shape) for value in reference.run(newer, [rows])]
+
+
+def _grid_sample(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Run GridSample; version 16 has other names for the modes."""
+    names = {"bicubic": "cubic", "bilinear": "linear"}
+    attributes = {k: v for k, v in node.attributes.items() if k != "form"}
+    mode = str(attributes.get("mode", "linear"))
+    return reference.run(
+        replace(node, attributes={**attributes, "mode": names.get(mode, mode)}), operands
+    )
+
+
+def _resize(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Run Resize; version 10 has no regions and begins at the corner."""
+    if node.attributes.get("form") != _WITHOUT_REGIONS:
+        return reference.run(node, operands)
+    attributes: dict[str, Any] = {k: v for k, v in node.attributes.items() if k != "form"}
+    attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    data, scales = operands
+    return reference.run(replace(node, attributes=attributes), [data, None, scales])
+
+
+def _roi_align(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Run RoiAlign; version 10 does not shift regions by half a pixel."""
+    attributes: dict[str, Any] = {k: v for k, v in node.attributes.items() if k != "form"}
+    if node.attributes.get("form") is not None:
+        attributes["coordinate_transformation_mode"] = "output_half_pixel"
+    return reference.run(replace(node, attributes=attributes), operands)
+
+
+def _dequantise(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Run DequantizeLinear; version 10 has one scale."""
+    if node.attributes.get("form") != _ONE_SCALE:
+        return reference.run(node, operands)
+    if np.size(operands[1]) != 1:
+        raise ValueError("version 10 has one scale")
+    return reference.run(replace(node, attributes={}), operands)
+
+
 def _scatter(node: Node, operands: Sequence[Any]) -> list[Any]:
     """Run the old name of ScatterElements."""
     attributes: Mapping[str, Any] = {"axis": node.attributes.get("axis", 0)}
@@ -87,10 +142,17 @@ def _scatter(node: Node, operands: Sequence[Any]) -> list[Any]:
 
 _RUNNERS: Mapping[str, Runner] = {
     "CastLike": _cast_like,
+    "DequantizeLinear": _dequantise,
+    "GridSample": _grid_sample,
     "GroupNormalization": _group_norm,
+    "Hardmax": _flattened,
+    "LogSoftmax": _flattened,
     "Optional": _optional,
     "OptionalGetElement": _get_element,
     "OptionalHasElement": _has_element,
+    "Resize": _resize,
+    "RoiAlign": _roi_align,
     "Scatter": _scatter,
+    "Softmax": _flattened,
     "SpaceToDepth": _space_to_depth,
 }

@@ -78,17 +78,20 @@ def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, flo
     return [(int(n * s), float(s)) for n, s in zip(shape, a["scales"], strict=True)]
 
 
+def _nearest(n: int, m: int, scale: float, method: _Resampling) -> Array:
+    """Return the input element that each output element is."""
+    x = _COORDINATES[method.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
+    return np.clip(_ROUNDING[method.rounding](x).astype(np.int64), 0, n - 1)
+
+
 def _matrix(n: int, m: int, scale: float, method: _Resampling) -> Array:
     """Return the weight of each input element in each output element, as (output, input)."""
     x = _COORDINATES[method.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
-    if method.mode == "nearest":
-        near, weights = _ROUNDING[method.rounding](x)[:, None], np.ones((m, 1))
-    else:
-        first = np.floor(x)[:, None]
-        reach = np.arange(2) if method.mode == "linear" else np.arange(-1, 3)
-        near = first + reach
-        far = np.abs(x[:, None] - near)
-        weights = 1 - far if method.mode == "linear" else _cubic(far, method.coefficient)
+    first = np.floor(x)[:, None]
+    reach = np.arange(2) if method.mode == "linear" else np.arange(-1, 3)
+    near = first + reach
+    far = np.abs(x[:, None] - near)
+    weights = 1 - far if method.mode == "linear" else _cubic(far, method.coefficient)
     near = near.astype(np.int64)
     if method.exclude_outside and method.mode == "cubic":
         weights = np.where((near >= 0) & (near < n), weights, 0)
@@ -112,6 +115,9 @@ def _resize(call: Call) -> Array:
     method, data = _resampling_of(call.attributes), call.data
     for axis, (m, scale) in enumerate(_scales(call.attributes, data.shape)):
         n = data.shape[axis]
+        if method.mode == "nearest":
+            data = np.take(data, _nearest(n, m, scale, method), axis=axis)
+            continue
         matrix = _matrix(n, m, scale, method)
         if n != m or not np.array_equal(matrix, np.eye(n)):
             moved = np.tensordot(matrix.astype(data.dtype), data, axes=(1, axis))
