@@ -36,8 +36,8 @@ from zoodiff.errors import ZoodiffError
 from zoodiff.frontends.onnx.file import graph_from_model
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import run, unsupported
-from zoodiff.graph.interpreter.values import REAL
 from zoodiff.graph.ir import Graph
+from zoodiff.graph.values import REAL
 
 KINDS = ("simple", "pytorch-converted", "pytorch-operator")
 STATES = ("right", "wrong", "refused", "not run", "rounded")

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.interpreter.values import numpy_type
 from zoodiff.graph.ir import AttributeValue, Node
+from zoodiff.graph.values import numpy_type
 
 FURTHER_OUTPUT = "onnx::Output"
 """The operator of a node that passes on an output after the first; its ``position`` says which."""

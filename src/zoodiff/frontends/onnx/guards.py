@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from zoodiff.frontends.onnx import nested
 from zoodiff.frontends.onnx.call import Call, Value, Weight
-from zoodiff.graph.interpreter.values import REAL
 from zoodiff.graph.operators import COUNTED
+from zoodiff.graph.values import REAL
 
 MOVING = frozenset(
     {

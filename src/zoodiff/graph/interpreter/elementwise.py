@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from zoodiff.graph.interpreter.call import Array, Call, Handler, along
-from zoodiff.graph.interpreter.values import REAL, is_real, numpy_type
 from zoodiff.graph.ir import Node
+from zoodiff.graph.values import REAL, is_real, numpy_type
 
 Unary = Callable[[Array, Mapping[str, Any]], Array]
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from zoodiff.graph.interpreter import reference
 from zoodiff.graph.interpreter.call import along
-from zoodiff.graph.interpreter.values import widened
 from zoodiff.graph.ir import Node
 from zoodiff.graph.onnx_forms import domain_of
+from zoodiff.graph.values import widened
 
 Runner = Callable[[Node, Sequence[Any]], list[Any]]
 _PER_GROUP = 18

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.interpreter.values import is_real, numpy_type
 from zoodiff.graph.ir import AttributeValue, Node
 from zoodiff.graph.onnx_forms import domain_of, newest, versions
 from zoodiff.graph.onnx_nodes import constants_of, places_of, tensor_of
+from zoodiff.graph.values import is_real, numpy_type
 
 RANDOM = frozenset(
     {

@@ -81,7 +81,8 @@ def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, flo
 def _nearest(n: int, m: int, scale: float, method: _Resampling) -> Array:
     """Return the input element that each output element is."""
     x = _COORDINATES[method.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
-    return np.clip(_ROUNDING[method.rounding](x).astype(np.int64), 0, n - 1)
+    near: Array = _ROUNDING[method.rounding](x).astype(np.int64)
+    return np.clip(near, 0, n - 1)
 
 
 def _matrix(n: int, m: int, scale: float, method: _Resampling) -> Array:

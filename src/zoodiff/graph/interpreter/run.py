@@ -21,9 +21,9 @@ from zoodiff.graph.interpreter import (
 )
 from zoodiff.graph.interpreter.call import Array, Call, Handler
 from zoodiff.graph.interpreter.stored import canonical_weights
-from zoodiff.graph.interpreter.values import FloatType, typed, widened
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.operators import OPERATORS
+from zoodiff.graph.values import FloatType, typed, widened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ import numpy as np
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.interpreter.call import Array
-from zoodiff.graph.interpreter.values import FloatType
 from zoodiff.graph.ir import Node, Parameter
+from zoodiff.graph.values import FloatType
 from zoodiff.graph.weights import viewed
 
 _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
