@@ -13,12 +13,13 @@ from pathlib import Path
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import GraphBuilder
-from zoodiff.frontends.onnx import casts, constants, external, nested, reader
+from zoodiff.frontends.onnx import casts, constants, external, reader
 from zoodiff.frontends.onnx import shapes as onnx_shapes
 from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.extents import fitting_extent
-from zoodiff.frontends.onnx.integer_use import IntegerUse
 from zoodiff.frontends.onnx.integers import ONE_BY_ONE, in_products
+from zoodiff.frontends.onnx.opaque import nested
+from zoodiff.frontends.onnx.opaque.integer_use import IntegerUse
 from zoodiff.frontends.onnx.ops import IDENTITIES, translate
 from zoodiff.frontends.onnx.order import put_in_order
 from zoodiff.frontends.onnx.preparation import check_opset, expanded

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any, Literal
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx import guards, masks, reshaping
+from zoodiff.frontends.onnx import masks, reshaping
 from zoodiff.frontends.onnx.call import (
     WEIGHTS,
     Call,
@@ -21,7 +21,8 @@ from zoodiff.frontends.onnx.call import (
 )
 from zoodiff.frontends.onnx.constants import dtype, type_code
 from zoodiff.frontends.onnx.integers import in_real_numbers, with_result
-from zoodiff.frontends.onnx.kept import add_opaque
+from zoodiff.frontends.onnx.opaque import guards
+from zoodiff.frontends.onnx.opaque.kept import add_opaque
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
 from zoodiff.frontends.onnx.resizing import resize
 from zoodiff.frontends.onnx.shapes import STANDARD, operands

@@ -7,7 +7,7 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.onnx.call import Attributes, Call, Value, Weight
-from zoodiff.frontends.onnx.kept import defaults
+from zoodiff.frontends.onnx.opaque.kept import defaults
 from zoodiff.frontends.operations import Operation
 
 _WHOLE = 1e-4

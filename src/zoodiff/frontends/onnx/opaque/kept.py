@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx import nested
 from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.constants import SMALL
+from zoodiff.frontends.onnx.opaque import nested
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.onnx_nodes import FURTHER_OUTPUT, constant_attributes, usual_places
 from zoodiff.graph.operators import COUNTED, OPERATORS

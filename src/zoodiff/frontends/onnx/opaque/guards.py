@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from zoodiff.frontends.onnx import nested
 from zoodiff.frontends.onnx.call import Call, Value, Weight
+from zoodiff.frontends.onnx.opaque import nested
 from zoodiff.graph.operators import COUNTED
 from zoodiff.graph.values import REAL
 

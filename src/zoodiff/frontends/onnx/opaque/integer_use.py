@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from zoodiff.frontends.onnx.guards import OF_INTEGERS, QUANTISING, STANDING
+from zoodiff.frontends.onnx.opaque.guards import OF_INTEGERS, QUANTISING, STANDING
 from zoodiff.frontends.onnx.protobuf import NodeProto
 
 _BEGIN = OF_INTEGERS | {"DynamicQuantizeLinear", "QuantizeLinear"}
