@@ -152,6 +152,10 @@ def test_the_branch_that_the_data_chooses_is_run() -> None:
     np.testing.assert_array_equal(_results(graph, {"x": X, "c": np.array(False)}), -X)
 
 
+def test_control_flow_is_counted_as_opaque() -> None:
+    assert [node.op for node in _if("Relu", "Neg", "a", "b").nodes] == ["onnx::If"]
+
+
 def test_nested_graphs_are_compared_without_names() -> None:
     assert fingerprint(_if("Relu", "Neg", "a", "b")) == fingerprint(_if("Relu", "Neg", "c", "d"))
     assert fingerprint(_if("Relu", "Neg", "a", "b")) != fingerprint(_if("Relu", "Abs", "a", "b"))

@@ -8,6 +8,7 @@ from zoodiff.frontends import operations
 from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.constants import SMALL
 from zoodiff.frontends.onnx.opaque import nested
+from zoodiff.graph.interpreter.reference import CONTROL
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.onnx_nodes import FURTHER_OUTPUT, constant_attributes, usual_places
 from zoodiff.graph.operators import COUNTED, OPERATORS
@@ -39,7 +40,8 @@ def add_opaque(call: Call, *, plain: bool = True, exact: bool = False) -> list[V
     if schema and parameters and len(parameters) > len(schema.roles(operation.attributes)):
         clear = False  # the canonical operator has no place for a weight
     if exact or not (clear or call.op in COUNTED):
-        other = standard and (call.op in OPERATORS or not exact)
+        hides_layers = call.op in CONTROL  # such a node is counted as opaque by its prefix
+        other = standard and (call.op in OPERATORS or hides_layers or not exact)
         name = f"onnx::{call.op}" if other else operation.op
         more = call.more | nested.form_of(domain, call.op, call.opset) | _results(call)
         operation = operations.opaque(name, attributes | more)
