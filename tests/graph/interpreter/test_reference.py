@@ -251,3 +251,15 @@ def test_old_versions_keep_their_meaning() -> None:
     nodes = [NODE("GridSample", ["x", "g"], ["y"], mode="bilinear")]
     given = {"x": image["x"], "g": grid}
     assert _results(_graph(nodes, given, opset=16), given).item() == 7.5
+
+
+def test_a_token_repeated_for_the_batch_is_still_a_weight() -> None:
+    weight = {"w": np.ones((1, 4), np.float32), "one": np.array([0])}
+    nodes = [
+        NODE("Shape", ["x"], ["s"]),
+        NODE("Expand", ["w", "s"], ["t"]),
+        NODE("Concat", ["t", "x"], ["y"], axis=0),
+    ]
+    (node,) = _graph(nodes, weights=weight).nodes
+    assert node.op == "Concat"
+    assert node.parameters

@@ -181,7 +181,7 @@ def computed(
             weight = replace(weight, computed_by=_computation(node, operands))
         elif stored is not None:
             weight = replace(weight, computed_by=weights[0].computed_by)
-        if any(operand.of_shape for operand in weights):
+        if any(w.of_shape for w in weights) and not any(_learned(w) for w in weights):
             weight = replace(weight, of_shape=True)
         if stepped is not None:
             weight = replace(weight, steps=stepped.steps, steps_axis=stepped.steps_axis)
@@ -271,6 +271,12 @@ def _evaluated(
     except Exception:
         return None  # an old form that the reference does not know
     return array if array.size <= most else None
+
+
+def _learned(weight: Weight) -> bool:
+    """Whether a constant may be a weight of the network, such as a token that is repeated."""
+    real = weight.dtype.startswith(("float", "bfloat"))
+    return real and not weight.of_shape and prod(weight.shape) != 1
 
 
 def _is_short(operands: Sequence[Weight | None], most: int) -> bool:
