@@ -91,6 +91,13 @@ class Weight:
         return None if self.array is None else [int(v) for v in self.array.reshape(-1)]
 
 
+def kind_of(value: Value | Weight | None, kind: Callable[[str], str]) -> str:
+    """Return the type of an operand; empty for one that is left out or of unknown type."""
+    if value is None:
+        return ""
+    return value.dtype if isinstance(value, Weight) else kind(value.name)
+
+
 @dataclass(frozen=True)
 class NodeRequest:
     """A node that a handler adds."""

@@ -15,7 +15,7 @@ from zoodiff.frontends import operations
 from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.onnx import casts, constants, external, reader
 from zoodiff.frontends.onnx import shapes as onnx_shapes
-from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight
+from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight, kind_of
 from zoodiff.frontends.onnx.extents import fitting_extent
 from zoodiff.frontends.onnx.integers import ONE_BY_ONE, in_products
 from zoodiff.frontends.onnx.opaque import nested
@@ -304,7 +304,7 @@ class _Walk:
             readers=self._uses.get(node.output[0], ()),
             reshaped=bool(node.input) and node.input[0] in self._reshaped,
             integer=first is not None and self._kind(first.name).startswith(("int", "uint")),
-            kinds=[_kind_of(value, self._kind) for value in operands],
+            kinds=[kind_of(value, self._kind) for value in operands],
             results="".join(
                 "-" if not name else "x" if name in self._uses or name in self._ends else "u"
                 for name in node.output
@@ -398,10 +398,3 @@ class _Walk:
             views=request.views,
         )
         return outputs
-
-
-def _kind_of(value: Value | Weight | None, kind: Callable[[str], str]) -> str:
-    """Return the type of an operand; empty for one that is left out or of unknown type."""
-    if value is None:
-        return ""
-    return value.dtype if isinstance(value, Weight) else kind(value.name)
