@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from zoodiff.architecture import graph_cache
+from zoodiff.store.records import key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
@@ -115,5 +116,10 @@ def key_from(raw: Any) -> Key:
 
 
 def _words(facts: Key) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
+    versions = ", ".join(
+        f"environment {key_of(environment=version)[:8]}"
+        if name == "environment"
+        else f"{name} {version}"
+        for name, version in sorted(facts.versions.items())
+    )
     return f"{versions[:200]}; zoodiff {facts.zoodiff}, code {facts.code[:8]}"

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.render.console import Json, print_columns, print_json, print_line
+from zoodiff.cli.render.console import (
+    Json,
+    columns_available,
+    print_json,
+    print_line,
+    print_table,
+)
 
 index = typer.Typer(
     rich_markup_mode=None,
@@ -35,7 +41,8 @@ def summary(context: typer.Context, json: Json = False) -> None:
         for zoo in held.zoos
     ]
     if rows:
-        print_columns([["zoo", "graphs", "usable", "MB", "versions"], *rows])
+        right = [(name, "right") for name in ("graphs", "usable", "MB")]
+        print_table(["zoo", *right, ("versions", "fold")], rows, width=columns_available())
     print_line(f"{held.graphs:,} graphs, {held.bytes / 1e6:.1f} MB in {held.folder}")
     if held.damaged:
         print_line(f"{held.damaged:,} damaged; they are built again when they are needed")
