@@ -96,6 +96,15 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks of errors.", envvar="ZOODIFF_DEBUG")
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="Show no progress, only results and errors.",
+            envvar="ZOODIFF_QUIET",
+        ),
+    ] = False,
     require_sandbox: Annotated[
         bool,
         typer.Option(
@@ -112,6 +121,8 @@ def options(
     """Options before the command."""
     if debug:
         os.environ["ZOODIFF_DEBUG"] = "1"
+    if quiet:
+        os.environ["ZOODIFF_QUIET"] = "1"
     if require_sandbox:
         os.environ["ZOODIFF_REQUIRE_SANDBOX"] = "1"
 

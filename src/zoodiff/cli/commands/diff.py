@@ -18,6 +18,7 @@ from zoodiff.cli.render.console import (
     print_json,
     print_line,
     say,
+    say_progress,
     status,
 )
 from zoodiff.errors import MeasurementError, UsageError
@@ -218,7 +219,7 @@ def _save(picture: Picture, o: DiffOptions) -> None:
     if o.netron is not None:
         written += picture.export_netron(o.netron)
     for path in written:
-        say(f"written: {path}")
+        say_progress(f"written: {path}")
 
 
 def _check_alone(o: DiffOptions) -> None:

@@ -14,7 +14,7 @@ from zoodiff.cli.render.console import (
     print_json,
     print_line,
     print_table,
-    say,
+    say_progress,
     status,
 )
 
@@ -43,9 +43,9 @@ def create(
                 say=lambda line: shown.update(as_text(f"{name}{size}: {line[:100]}")),
             )
     else:
-        say(f"making the environment {name}{size}; this takes a few minutes")
+        say_progress(f"making the environment {name}{size}; this takes a few minutes")
         python = create_environment(name, again=again)
-    say(f"the environment {name} is ready ({time.monotonic() - begin:.0f} s)")
+    say_progress(f"the environment {name} is ready ({time.monotonic() - begin:.0f} s)")
     print_line(str(python))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.accuracy_answer import accuracy_answer, agreement_answer
 from zoodiff.cli.render.accuracy_attribution import print_attribution
-from zoodiff.cli.render.console import print_line, print_table, say
+from zoodiff.cli.render.console import print_line, print_table, say, say_progress
 from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def say_images(images: ImageSet) -> None:
     """Print the number, name and layout of the opened images."""
-    say(f"{len(images)} images of {images.name}, {images.layout}")
+    say_progress(f"{len(images)} images of {images.name}, {images.layout}")
     for note in images.notes:
-        say(f"note: {note}")
+        say_progress(f"note: {note}")
 
 
 def print_report(report: AccuracyReport, names: EntryNames) -> None:
@@ -154,7 +154,7 @@ def _print(
         for name, why in list(outcome.left_out.items())[:5]:
             print_line(f"  {name}: {why}")
     if outcome.images_per_second:
-        say(f"{outcome.images_per_second:.1f} images/s")
+        say_progress(f"{outcome.images_per_second:.1f} images/s")
 
 
 def _print_class_findings(

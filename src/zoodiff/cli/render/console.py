@@ -42,7 +42,20 @@ def console() -> Console:
 
     It interprets neither markup nor ``:emoji:``, and does not colour text by its content.
     """
+    if is_quiet():
+        return _console(io.StringIO(), is_terminal=False)
     return _console(streams.behind(sys.stderr), sys.stderr.isatty())
+
+
+def is_quiet() -> bool:
+    """Return whether progress is not to be shown: ``--quiet``, or ``ZOODIFF_QUIET``."""
+    return bool(os.environ.get("ZOODIFF_QUIET"))
+
+
+def say_progress(text: str) -> None:
+    """Print one line about the progress of the command on standard error, unless it is quiet."""
+    if not is_quiet():
+        say(text)
 
 
 def _console(file: TextIO, is_terminal: bool, most: int | None = None) -> Console:

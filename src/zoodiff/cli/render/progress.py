@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from zoodiff.cli.render.console import as_text, console, say
+from zoodiff.cli.render.console import as_text, console, say_progress
 from zoodiff.text import visible
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def latency_progress(entries: int, seconds: float) -> Iterator[Callable[[str, in
 
     Before that, the longest measuring time is said.
     """
-    say(f"measuring for at most {seconds:,.0f} s, and loading in fresh processes (--seconds)")
+    say_progress(
+        f"measuring for at most {seconds:,.0f} s, and loading in fresh processes (--seconds)"
+    )
     titles = {"rounds": (f"{entries} entries", "processes"), "extras": ("extras", "measurements")}
     with contextlib.ExitStack() as stack:
         phase, show = "", None
@@ -61,7 +63,9 @@ def latency_progress(entries: int, seconds: float) -> Iterator[Callable[[str, in
                 if activity in titles:
                     show = stack.enter_context(counting(*titles[activity]))
                 else:
-                    say("bringing the networks to one reference runtime (--no-why leaves it out)")
+                    say_progress(
+                        "bringing the networks to one reference runtime (--no-why leaves it out)"
+                    )
             if show is not None:
                 show(done, of)
 
@@ -108,7 +112,7 @@ def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[
             whole = whole or first
             if time.monotonic() - last > 10 or first:
                 last = time.monotonic()
-                say(f"    {done:,} of {of:,} {noun}")
+                say_progress(f"    {done:,} of {of:,} {noun}")
 
         yield line
         return
@@ -167,7 +171,7 @@ class _Lines:
     """Prints one line per task, and one every ten seconds of a long task."""
 
     def __init__(self, title: str) -> None:
-        say(title)
+        say_progress(title)
         self._tasks = self._finished = 0
         self._begins: dict[str, float] = {}
         self._last = time.monotonic()
@@ -175,10 +179,10 @@ class _Lines:
     def begin(self, tasks: int, finished: int) -> None:
         self._tasks, self._finished = tasks, finished
         if finished:
-            say(f"{finished} of {tasks} tasks are in the store already")
+            say_progress(f"{finished} of {tasks} tasks are in the store already")
 
     def expects(self, sentence: str) -> None:
-        say(sentence)
+        say_progress(sentence)
 
     def task(self, label: str) -> None:
         self._begins[label] = self._last = time.monotonic()
@@ -186,13 +190,13 @@ class _Lines:
     def step(self, label: str, done: int, of: int) -> None:
         if time.monotonic() - self._last > 10:
             self._last = time.monotonic()
-            say(f"    {label}: {done}/{of}")
+            say_progress(f"    {label}: {done}/{of}")
 
     def waits(self, label: str, holder: str) -> None:
-        say(f"    {label} waits for {holder}")
+        say_progress(f"    {label} waits for {holder}")
 
     def done(self, label: str, failures: int) -> None:
         self._finished += 1
         spent = time.monotonic() - self._begins.pop(label)
         trouble = f", {failures} not possible" if failures else ""
-        say(f"[{self._finished}/{self._tasks}] {label} {spent:.1f} s{trouble}")
+        say_progress(f"[{self._finished}/{self._tasks}] {label} {spent:.1f} s{trouble}")
