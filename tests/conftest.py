@@ -34,6 +34,12 @@ settings.register_profile(
 settings.load_profile("zoodiff")
 
 
+@pytest.fixture(autouse=True)
+def any_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take from tests the width of the terminal that they are started in."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 class FakeZoo:
     """A zoo whose backend is ``fake_backend.py`` beside this file; it imports numpy only."""
 

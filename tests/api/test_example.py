@@ -36,6 +36,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.onnx
 def test_onnx_runtime_agrees_with_what_is_said_of_them(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     images = np.random.default_rng(0).normal(size=(4, 3, 32, 32)).astype(np.float32)
@@ -48,6 +49,7 @@ def test_onnx_runtime_agrees_with_what_is_said_of_them(tmp_path: Path) -> None:
     assert np.abs(a - b).max() > 0.05 * a.std()
 
 
+@pytest.mark.onnx
 def test_the_tool_builds_the_files_that_ship(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     tool = REPOSITORY / "tools" / "build_example.py"

@@ -189,8 +189,7 @@ def test_the_study_describes_every_entry_of_its_networks_that_needs_no_download(
             ), (zoo, architecture)
     weights = {entry.weights_name for entry in described if entry.zoo.name == "torchvision"}
     assert weights == {"IMAGENET1K_V1"}
-    timed = {registry.resolve(name).model for name in loaded.latency.entries}
-    assert timed <= {entry.model for entry in described}
+    assert loaded.latency.entries == "described"
 
 
 def test_an_empty_table_ranks_todays_claims_of_the_four_zoos() -> None:

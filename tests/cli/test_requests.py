@@ -391,6 +391,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "env list": (api.environments,),
     "env create": (api.create_environment,),
     "env remove": (api.remove_environment,),
+    "index": (api.index_summary,),
     "index export": (api.export_index,),
     "index import": (api.import_index,),
     "store verify": (api.verify_results,),

@@ -58,6 +58,7 @@ def printed(command: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.onnx
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_shows_what_its_commands_print(page: Path, tmp_path: Path) -> None:
     for numbers, block in _BLOCK.findall(page.read_text(encoding="utf-8")):

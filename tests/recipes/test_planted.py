@@ -108,6 +108,7 @@ def test_the_changed_step_is_named_and_nothing_else(name: str, images: list[Audi
             assert cause.left_percent == 0
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", map(marked, PLANTED))
 def test_code_that_does_not_do_what_its_zoo_says_is_corrected_by_one_step(
     name: str, images: list[AuditImage]
@@ -121,6 +122,7 @@ def test_code_that_does_not_do_what_its_zoo_says_is_corrected_by_one_step(
     assert explicit(result.correction.spec) == explicit(planted.spec)
 
 
+@pytest.mark.torch
 def test_code_of_another_kind_is_not_explained(images: list[AuditImage]) -> None:
     def flipped(data: bytes) -> np.ndarray:
         return planted_recipes.plain(data)[:, ::-1]

@@ -27,6 +27,8 @@ REQUIRED = {
     "rules": [],
     "run": ["no.toml"],
     "show": ["no.onnx"],
+    "audit-recipes": [],
+    "index": [],
     "index export": ["none.idx"],
     "index import": ["none.idx"],
     "store export": ["none.tar"],

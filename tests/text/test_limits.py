@@ -20,8 +20,19 @@ from zoodiff.workers.limits import Limits
 
 SOURCE = Path(zoodiff.__file__).parent
 WITHOUT_WORKERS = {
-    *("claims", "report", "rules", "which", "zoos", "env create", "env list", "env remove"),
+    *(
+        "claims",
+        "report",
+        "example",
+        "rules",
+        "which",
+        "zoos",
+        "env create",
+        "env list",
+        "env remove",
+    ),
     *("store export", "store gc", "store import", "store verify"),
+    *("zoos add", "zoos remove", "index", "index export", "index import"),
 }
 OPTIONS = {"--worker-seconds", "--worker-memory"}
 
@@ -67,9 +78,9 @@ def advice() -> Iterator[tuple[str, str]]:
 
 def test_advice_names_options_that_there_are() -> None:
     known = {option for _, command in commands() for one in command.params for option in one.opts}
-    known |= {"--help", "--debug", "--no-why", "--require-sandbox"}
+    known |= {"--help", "--debug", "--no-why", "--quiet", "--require-sandbox"}
     inner = {"--requests", "--replies", "--backend", "--scratch", "--memory"}  # of the worker
-    pip = {"--progress-bar", "--constraint"}
+    pip = {"--progress-bar", "--constraint", "--revision"}  # of other programs
     foreign = {(place, one) for place, one in advice() if one not in known | inner | pip}
     assert not foreign
 

@@ -143,23 +143,27 @@ def test_what_makes_top1_significantly_worse_is_not_suggested() -> None:
 
 
 def test_nothing_is_invented_of_networks_that_do_not_mind() -> None:
-    """Every preprocessing moves probabilities by chance; 60 networks, all fields stated."""
+    """Every preprocessing moves probabilities by chance; 120 networks, all fields stated.
+
+    Of 840 such networks 8 got a finding, about one in a hundred. More than 4 of 120 have a
+    probability of 0.8 % at that rate.
+    """
     invented = 0
-    for seed in range(60):
+    for seed in range(120):
         base = np.random.default_rng(seed).normal(size=(IMAGES, CLASSES))
         base[np.arange(IMAGES), LABELS] += 4
 
         def run(specs: Sequence[Preprocessing], seed=seed, base=base) -> list[np.ndarray]:
             every = []
             for spec in specs:
-                noise = np.random.default_rng([seed, *repr(spec).encode()])
+                noise = np.random.default_rng([seed, *str(spec.to_dict()).encode()])
                 logits = base + noise.normal(scale=0.5, size=base.shape)
                 every.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
             return every
 
         inference = infer(run, SPEC, LABELS, np.arange(CLASSES), Origins(stated=ALL))
         invented += bool(sentences(inference))
-    assert invented <= 1
+    assert invented <= 4
 
 
 @pytest.mark.parametrize("trained", [SPEC, BY_128])
