@@ -61,11 +61,13 @@ class Preprocessing:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, None for fields that are not published.
 
-        ``rounded`` is left out unless it is set, so that hashes of records stay what they were.
+        ``rounded`` and ``crop_rounding`` are left out unless they are set, so that hashes of
+        records stay what they were.
         """
         values = asdict(self)
-        if self.rounded is None:
-            del values["rounded"]
+        for name in ("rounded", "crop_rounding"):
+            if values[name] is None:
+                del values[name]
         return values
 
     @classmethod

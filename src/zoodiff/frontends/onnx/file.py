@@ -98,6 +98,11 @@ def graph_from_model(
     model = expanded(model, source)
     if not model.graph.node:
         raise MeasurementError(f"{source} holds no network: its graph has no nodes")
+    for node in model.graph.node:
+        if not any(node.output):
+            raise MeasurementError(
+                f"{source} is malformed: its node {node.name or node.op_type} has no output"
+            )
     if len(model.graph.node) > _MAX_NODES:
         raise MeasurementError(
             f"{source} has {len(model.graph.node)} nodes, more than the {_MAX_NODES} allowed"
@@ -155,7 +160,12 @@ class _Walk:
             for name in (*node.input, *nested.read_around(node)):
                 self._uses.setdefault(name, []).append(node)
         self._ends = {output.name for output in model.graph.output}
-        self._integers = IntegerUse(self._order, self._ends, self._kind)
+        self._integers = IntegerUse(
+            self._order,
+            self._ends,
+            [tensor.name for tensor in model.graph.initializer],
+            self._kind,
+        )
         self._done: set[int] = set()
         """Identities of the finished nodes; valid as long as ``_order`` holds the nodes."""
 
@@ -341,7 +351,7 @@ class _Walk:
         return weight, users[0].output[0]
 
     def _name(self, node: NodeProto) -> str:
-        name = node.name or node.output[0]
+        name = node.name or next(iter(node.output), node.op_type)
         count = self._names.get(name, 0)
         self._names[name] = count + 1
         return f"{name}#{count}" if count else name

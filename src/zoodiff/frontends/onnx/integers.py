@@ -131,7 +131,11 @@ def in_products(model: ModelProto) -> None:
             del node.output[:]
             node.output.append(chain.output)
             gone.update(chain.between)
-    remaining = [n for n in graph.node if n.output[0] not in gone or n.op_type in ONE_BY_ONE]
+    remaining = [
+        node
+        for node in graph.node
+        if not node.output or node.output[0] not in gone or node.op_type in ONE_BY_ONE
+    ]
     del graph.node[:]
     graph.node.extend(remaining)
 

@@ -21,12 +21,20 @@ _NARROW = frozenset({"int8", "int16", "uint8", "uint16", "int4", "uint4", "int32
 
 
 class IntegerUse:
-    """How each integer tensor of a graph is used; ``kind`` returns the type of a tensor."""
+    """How each integer tensor of a graph is used; ``kind`` returns the type of a tensor.
+
+    ``constants`` are the names of stored tensors: an operator on quantised data reads its weight
+    beside the weight's scale.
+    """
 
     def __init__(
-        self, nodes: Iterable[NodeProto], ends: Collection[str], kind: Callable[[str], str]
+        self,
+        nodes: Iterable[NodeProto],
+        ends: Collection[str],
+        constants: Collection[str],
+        kind: Callable[[str], str],
     ) -> None:
-        self._kind = kind
+        self._kind, self._constants = kind, frozenset(constants)
         ordered = list(nodes)
         self._standing: set[str] = set()
         for node in ordered:
@@ -56,10 +64,14 @@ class IntegerUse:
                 return True
             if node.op_type in {"DynamicQuantizeLinear", "QuantizeLinear"}:
                 return False
-        data = _data(node)
+        data = [name for name in _data(node) if name not in self._weights(node)]
         return not data or not all(
             name in self._standing and name not in self._shown for name in data
         )
+
+    def _weights(self, node: NodeProto) -> frozenset[str]:
+        """Return the stored tensors that a node reads with their scales."""
+        return self._constants if node.op_type in OF_INTEGERS else frozenset()
 
     def _follow(self, node: NodeProto) -> None:
         """Note the outputs of a node that stand for real numbers."""
@@ -70,7 +82,7 @@ class IntegerUse:
         if node.op_type in {"DynamicQuantizeLinear", "QuantizeLinear"}:
             self._standing.add(node.output[0])
         elif node.op_type in STANDING - {"DequantizeLinear"} and self._whole(node.output[0]):
-            data = _data(node)
+            data = [name for name in _data(node) if name not in self._weights(node)]
             if data and all(name in self._standing for name in data):
                 self._standing.update(name for name in node.output if name)
 
