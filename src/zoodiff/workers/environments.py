@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def interpreter(name: str) -> Path | None:
 def interpreter_for(spec: WorkerSpec) -> Path:
     """Return a worker's interpreter; raise MissingFrameworkError with what to install."""
     if spec.environment is not None:
+        _check_installed(spec, spec.environment.shared)
         python = interpreter(spec.environment.name)
         if python is None:
             raise MissingFrameworkError(
@@ -57,7 +58,12 @@ def interpreter_for(spec: WorkerSpec) -> Path:
         if not python.exists():
             raise MissingFrameworkError(f"the interpreter {python} of {spec.name} does not exist")
         return python
-    missing = [name for name in spec.distributions if not _installed(name)]
+    _check_installed(spec, spec.distributions)
+    return Path(sys.executable)
+
+
+def _check_installed(spec: WorkerSpec, distributions: Sequence[str]) -> None:
+    missing = [name for name in distributions if not _installed(name)]
     if missing:
         remedy = (
             f'install it with: pip install "zoodiff[{spec.extra}]"'
@@ -65,7 +71,6 @@ def interpreter_for(spec: WorkerSpec) -> Path:
             else f"install it with: pip install {' '.join(missing)}"
         )
         raise MissingFrameworkError(f"{spec.name} needs {', '.join(missing)}; {remedy}")
-    return Path(sys.executable)
 
 
 def versions(spec: WorkerSpec) -> dict[str, str | None]:
@@ -80,7 +85,12 @@ def versions(spec: WorkerSpec) -> dict[str, str | None]:
         (d.metadata["Name"] or "").lower().replace("_", "-"): d.version
         for d in importlib.metadata.distributions(path=folders)
     }
-    return {name: installed.get(name.lower().replace("_", "-")) for name in spec.distributions}
+    return {
+        name: _version(name)
+        if name in spec.environment.shared
+        else installed.get(name.lower().replace("_", "-"))
+        for name in spec.distributions
+    }
 
 
 def create(environment: Environment, say: Callable[[str], None], *, again: bool = False) -> Path:
@@ -107,6 +117,9 @@ def create(environment: Environment, say: Callable[[str], None], *, again: bool 
     constraints = _constraints(environment)
     if constraints is not None:
         command += ["--constraint", str(constraints)]
+    if environment.shared:
+        _share_packages(target)
+        command.append("--no-deps")
     _run([*command, *environment.requirements], environment.name, say)
     ready.write_text(expected)
     return target / "bin" / "python"
@@ -150,6 +163,14 @@ def _run(command: list[str], name: str, say: Callable[[str], None]) -> None:
         )
 
 
+def _share_packages(target: Path) -> None:
+    """Let an environment's interpreter import zoodiff's packages, after its own."""
+    own = [p for p in sys.path if Path(p).name in {"site-packages", "dist-packages"}]
+    for folder_of_packages in target.glob("lib/python3*/site-packages"):
+        text = "".join(f"{p}\n" for p in own)
+        (folder_of_packages / "zoodiff-packages.pth").write_text(text, encoding="utf-8")
+
+
 def _constraints(environment: Environment) -> Path | None:
     if environment.constraints is None:
         return None
@@ -160,13 +181,14 @@ def _constraints(environment: Environment) -> Path | None:
 def _ready_text(environment: Environment) -> str:
     constraints = _constraints(environment)
     text = constraints.read_text() if constraints else ""
-    return json.dumps(
-        {
-            "requirements": list(environment.requirements),
-            "constraints_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "python": sys.version.split()[0],
-        }
-    )
+    contents: dict[str, object] = {
+        "requirements": list(environment.requirements),
+        "constraints_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "python": sys.version.split()[0],
+    }
+    if environment.shared:
+        contents["shared"] = list(environment.shared)
+    return json.dumps(contents)
 
 
 def _version(distribution: str) -> str | None:

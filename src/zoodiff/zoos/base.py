@@ -93,6 +93,12 @@ class Environment:
     """Name of a file in ``zoodiff/workers/constraints`` with exact versions."""
     megabytes: int | None = None
     """Measured disk space, to be shown before the environment is created."""
+    shared: tuple[str, ...] = ()
+    """Distributions of zoodiff's own environment that it uses.
+
+    Its interpreter then sees zoodiff's packages too, and its requirements, which must be complete,
+    are installed without what they require.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +117,7 @@ class WorkerSpec:
     distributions: tuple[str, ...] = ()
     """Distributions that must be installed for the backend to work; their versions are shown."""
     extra: str | None = None
-    """The extra of zoodiff that installs them (``torch``), if one does."""
+    """The extra of zoodiff that installs them (``torch``), or the shared ones of an environment."""
     environment: Environment | None = None
     """The worker's own environment; None if it shares zoodiff's."""
 
