@@ -298,7 +298,7 @@ def _settings(operation: Layer) -> dict[str, AttributeValue]:
     """Return the plain values of a layer's configuration, or of an operation's attributes."""
     try:
         raw = operation.get_config()
-    except (NotImplementedError, TypeError, ValueError):
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
         raw = {key: value for key, value in vars(operation).items() if not key.startswith("_")}
     dropped = {"name", "dtype", "trainable", "built"}
     return {
