@@ -122,7 +122,7 @@ class KerasBackend:
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return scalars in trainable weights and in all others, as Keras counts them."""
         network = self.structure(model, weights)
-        trainable = sum(_size(variable) for variable in network.trainable_weights)
+        trainable = sum(size_of(variable) for variable in network.trainable_weights)
         return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
 
     def structure(self, model: str, weights: str | None) -> Any:
@@ -130,7 +130,7 @@ class KerasBackend:
         key = (model, self._weights(weights))
         # A worker describes a network and then returns its facts.
         if self._last is None or self._last[0] != key:
-            with self._unallocated(), without_weights(self._keras):
+            with unallocated(self._keras, self._tf), without_weights(self._keras):
                 self._last = (key, self._build(*key))
         return self._last[1]
 
@@ -148,7 +148,7 @@ class KerasBackend:
         """
         mode = modes.choose(mode, modes.KERAS, "keras")
         name = self._weights(weights)
-        self._set_threads(threads)
+        set_threads(self._tf, threads)
         with load_stages.stage(load_stages.CHECKS):
             file = None if name == RANDOM else self._fetch(model)
         self._keras.utils.clear_session(free_memory=False)
@@ -227,29 +227,6 @@ class KerasBackend:
             )
         return weights or PUBLISHED
 
-    def _set_threads(self, threads: int) -> None:
-        threading = self._tf.config.threading
-        try:
-            threading.set_intra_op_parallelism_threads(threads)
-            threading.set_inter_op_parallelism_threads(1)
-        except RuntimeError as error:
-            raise MeasurementError(
-                "TensorFlow fixed its threads at "
-                f"{threading.get_intra_op_parallelism_threads()} when it started in this worker; "
-                f"start another worker to use {threads}"
-            ) from error
-
-    @contextlib.contextmanager
-    def _unallocated(self) -> Iterator[None]:
-        """Build networks without values, under names independent of earlier networks."""
-        self._keras.utils.clear_session(free_memory=False)
-        with (
-            # A separate graph keeps TensorFlow's eager runtime from starting.
-            self._tf.Graph().as_default(),
-            self._keras.StatelessScope(initialize_variables=False),
-        ):
-            yield
-
     def _fetch(self, model: str) -> Path:
         """Fetch the published weights with Keras's own loader into its cache; return the file.
 
@@ -273,7 +250,7 @@ class KerasBackend:
         before = socket.getdefaulttimeout()
         socket.setdefaulttimeout(_SILENT_SECONDS)
         try:
-            with self._unallocated(), _loading(self._keras, fetch):
+            with unallocated(self._keras, self._tf), _loading(self._keras, fetch):
                 self._build(model, PUBLISHED)
         finally:
             socket.setdefaulttimeout(before)
@@ -299,6 +276,32 @@ def import_keras() -> tuple[Any, Any]:
     tensorflow.get_logger().setLevel("ERROR")
     keras.config.disable_interactive_logging()
     return keras, tensorflow
+
+
+def set_threads(tf: Any, threads: int) -> None:
+    """Fix TensorFlow's number of threads; raise MeasurementError if it is fixed at another."""
+    threading = tf.config.threading
+    try:
+        threading.set_intra_op_parallelism_threads(threads)
+        threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise MeasurementError(
+            "TensorFlow fixed its threads at "
+            f"{threading.get_intra_op_parallelism_threads()} when it started in this worker; "
+            f"start another worker to use {threads}"
+        ) from error
+
+
+@contextlib.contextmanager
+def unallocated(keras: Any, tf: Any) -> Iterator[None]:
+    """Build networks without values, under names independent of earlier networks."""
+    keras.utils.clear_session(free_memory=False)
+    with (
+        # A separate graph keeps TensorFlow's eager runtime from starting.
+        tf.Graph().as_default(),
+        keras.StatelessScope(initialize_variables=False),
+    ):
+        yield
 
 
 @contextlib.contextmanager
@@ -388,7 +391,8 @@ def _adapt(model: Model) -> bool:
     return bool(layers)
 
 
-def _size(variable: Variable) -> int:
+def size_of(variable: Variable) -> int:
+    """Return the number of values of a variable."""
     size = 1
     for extent in variable.shape:
         size *= int(extent)
