@@ -81,7 +81,7 @@ def _model(
     return {
         "name": name,
         "architecture": row.name if row else name,
-        "weights": [{"name": WEIGHTS, "default": True, "url": preset.url}],
+        "weights": [{"name": WEIGHTS, "default": True, "url": preset.url, **_parameters(preset)}],
         "preprocessing": _preprocessing(name, size),
         "labels": _labels(name) if with_head else "no classes",
         "input_shape": [3, *size],
@@ -181,6 +181,11 @@ def _preprocessing(name: str, size: tuple[int, int]) -> dict[str, Any]:
             f"of timm:{TIMM[name].replace('.', '@')}",
         )
     return {key: value for key, value in spec.to_dict().items() if value is not None}
+
+
+def _parameters(preset: Preset) -> dict[str, int]:
+    """Return the published number, where it is that of the entry's parameters alone."""
+    return {"parameters": preset.published} if preset.counted == "classifier trainable" else {}
 
 
 def _labels(name: str) -> str:

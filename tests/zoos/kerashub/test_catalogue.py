@@ -109,3 +109,11 @@ def test_the_environment_shares_zoodiffs_packages(monkeypatch, tmp_path) -> None
     assert "--no-deps" in commands[1]
     shared = tmp_path / "kerashub/lib/python3.11/site-packages/zoodiff-packages.pth"
     assert set(shared.read_text().split()) == {p for p in sys.path if p.endswith("-packages")}
+
+
+def test_published_parameters_are_stated_where_the_number_is_of_the_whole_entry() -> None:
+    stated = {name for name, model in MODELS.items() if model.weights[0].parameters is not None}
+    assert stated == {n for n, p in presets().items() if p.counted == "classifier trainable"}
+    assert MODELS["efficientnet_b0_ra_imagenet"].weights[0].parameters == 5_288_548
+    # Of ResNet-50 the number is of the backbone, moving means and variances included.
+    assert MODELS["resnet_50_imagenet"].weights[0].parameters is None

@@ -13,7 +13,7 @@ from zoodiff.zoos.keras.backend import size_of
 from zoodiff.zoos.kerashub.catalogue import Counted, Preset
 from zoodiff.zoos.runtime import hub
 
-_INSTEAD = f"use @{RANDOM}, or try again with a network"
+_AGAIN = "try again with a network"
 
 
 def build(preset: Preset, shape: Sequence[int]) -> Any:
@@ -52,7 +52,9 @@ def from_preset(preset: Preset, *, weights: bool) -> Any:
     """
     import keras_hub
 
-    what = "weights" if weights else "configuration"
+    what, instead = "configuration", _AGAIN
+    if weights:
+        what, instead = "weights", f"use @{RANDOM}, or {_AGAIN}"
     features = preset.classes is None
     owner = keras_hub.models.Backbone if features else keras_hub.models.ImageClassifier
     options = {} if features else {"compile": False}
@@ -63,7 +65,7 @@ def from_preset(preset: Preset, *, weights: bool) -> Any:
         reason = " ".join(str(error).split())[:160]
         raise WeightsUnavailableError(
             f"the {what} of kerashub:{preset.name} cannot be had from {preset.url} "
-            f"({type(error).__name__}: {reason}); {_INSTEAD}"
+            f"({type(error).__name__}: {reason}); {instead}"
         ) from None
     if preset.counted is not None and counts(network)[preset.counted] != preset.published:
         raise WeightsUnavailableError(
