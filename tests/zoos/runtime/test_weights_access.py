@@ -18,6 +18,7 @@ from zoodiff.zoos import registry
 MARKS = {
     "torchvision": ["torch"],
     "keras": ["keras"],
+    "kerashub": ["keras"],
     "onnx": ["onnx"],
     "tfmg": ["tfmg"],
     "mini-torch": ["torch"],
@@ -28,6 +29,7 @@ MARKS = {
 NETWORKS = {
     "torchvision": ("squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"),
     "keras": ("MobileNetV2", "EfficientNetB0"),
+    "kerashub": ("resnet_18_imagenet", "densenet_121_imagenet"),
     "onnx": ("light_squeezenet", "light_shufflenet", "light_inception_v1"),
     "tfmg": ("mobilenet_v1", "slim/inception_v1"),
     **{name: ("digits_cnn",) for name in MARKS if name.startswith("mini")},
