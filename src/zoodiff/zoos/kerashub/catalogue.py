@@ -2,9 +2,10 @@
 
 The catalogue is ``data/kerashub.json``, written by ``tools/refresh_kerashub.py`` in the zoo's own
 environment; reading it imports no framework. A preset's configuration is on Kaggle, not in the
-package. An entry has a configuration here if KerasHub's own converter, or its conversion script,
-gives one whose network has exactly as many values as KerasHub publishes for the preset. Describing
-any other preset needs its configuration from Kaggle.
+package. An entry has a configuration here if KerasHub's own converter, its conversion script, or
+the sizes of the transformer that it was converted from give one whose network has exactly as many
+values as KerasHub publishes for the preset. Describing any other preset needs its configuration
+from Kaggle.
 """
 
 from __future__ import annotations
