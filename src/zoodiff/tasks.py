@@ -12,7 +12,7 @@ from zoodiff.host.provenance import hardware, identity, installed_versions
 from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
-from zoodiff.zoos.hf.entries import HubEntry
+from zoodiff.zoos.folder_entry import FolderEntry
 from zoodiff.zoos.registry import Entry
 from zoodiff.zoos.stored.entry import StoredFileEntry
 
@@ -91,7 +91,7 @@ def of_entry(entry: Entry) -> dict[str, Any]:
         plain |= {"definition": entry.definition}
     elif isinstance(entry, FileEntry):
         plain |= {"path": entry.model.name, "named": entry.named, "random": entry.weights is None}
-    if isinstance(entry, HubEntry):
+    if isinstance(entry, FolderEntry):
         plain |= {"address": entry.address, "named": entry.named}
     return plain
 
@@ -103,7 +103,7 @@ def entry_of(plain: Mapping[str, Any]) -> Entry:
     differs from that on the requesting machine.
     """
     entry = _file_of(plain) if "path" in plain else registry.resolve(_address(plain))
-    if isinstance(entry, HubEntry):
+    if isinstance(entry, FolderEntry):
         entry = replace(entry, named=plain["named"])
     if isinstance(entry, StoredFileEntry) and entry.definition != plain["definition"]:
         raise MeasurementError(

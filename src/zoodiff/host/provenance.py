@@ -12,7 +12,7 @@ from zoodiff.cores import count_usable_cores
 from zoodiff.store.records import Hardware
 from zoodiff.workers import environments
 from zoodiff.zoos.files import FileEntry
-from zoodiff.zoos.hf.entries import HubEntry
+from zoodiff.zoos.folder_entry import FolderEntry
 from zoodiff.zoos.registry import Entry
 from zoodiff.zoos.runtime import modes, openvino_session
 
@@ -64,6 +64,6 @@ _INSTALLED: dict[tuple[str, tuple[str, ...], Path | None], dict[str, str]] = {}
 
 def identity(entry: Entry) -> dict[str, Any]:
     """Return the identity of an entry beyond its name; for a file, size and modification time."""
-    if isinstance(entry, HubEntry):
+    if isinstance(entry, FolderEntry):
         return {"file": list(entry.stamp)}
     return entry.identity if isinstance(entry, FileEntry) else {}

@@ -15,7 +15,8 @@ from zoodiff.bounded import files
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean
 from zoodiff.errors import UnknownNameError, UnreadableFileError, UsageError
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Entry, Model, Weights, Zoo
+from zoodiff.zoos.base import Model, Weights, Zoo
+from zoodiff.zoos.folder_entry import FolderEntry
 from zoodiff.zoos.hf import config as network_config
 from zoodiff.zoos.hf import image_processor, snapshots
 from zoodiff.zoos.hf.architectures import architectures, known
@@ -29,11 +30,8 @@ OWN = "file"
 
 
 @dataclass(frozen=True)
-class HubEntry(Entry):
+class HubEntry(FolderEntry):
     """A repository at a commit, or a folder; the model's name is the folder's absolute path."""
-
-    named: str = ""
-    """The repository, or the path as the user wrote it."""
 
     @property
     def ref(self) -> ModelRef:
