@@ -78,8 +78,8 @@ AllowCode = Annotated[
     typer.Option(
         "--allow-code",
         metavar="FILE",
-        help="Let the code in this file run (TorchScript, Keras Lambda layers); once for each "
-        "content.",
+        help="Let the code in this file run (TorchScript, Keras Lambda layers), or in this folder "
+        "with a hubconf.py; once for each content.",
         callback=_allow,
     ),
 ]

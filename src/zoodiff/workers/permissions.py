@@ -1,4 +1,4 @@
-"""The files whose code the user allowed to run: a list of hashes in zoodiff's home.
+"""The files and folders whose code the user allowed to run: a list of hashes in zoodiff's home.
 
 A permission belongs to a file's content: a file that changes is refused again. The list is plain
 text with a SHA-256 and a remark per line; deleting a line revokes the permission.
@@ -10,9 +10,12 @@ import hashlib
 import re
 from pathlib import Path
 
+from zoodiff import filenames
 from zoodiff.bounded import files
 from zoodiff.errors import UsageError
 from zoodiff.workers import paths
+from zoodiff.zoos.scan import python_code
+from zoodiff.zoos.scan.python_code import HUBCONF
 
 _LARGEST = 1 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -34,16 +37,17 @@ def allowed() -> frozenset[str]:
 
 
 def allow(path: Path) -> str:
-    """Allow the code of a file, as it is now; return its SHA-256.
+    """Allow the code of a file or a folder, as it is now; return its SHA-256.
 
-    Raises UsageError if the file cannot be read or the list cannot be written.
+    That of a folder with a ``hubconf.py`` is ``python_code.code_digest``. Raises UsageError if the
+    code cannot be read or the list cannot be written.
     """
     try:
-        with files.open_regular(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(path)
     except OSError as error:
         raise UsageError(
-            f"the code of {path} cannot be allowed, since it cannot be read ({error.strerror})"
+            f"the code of {path} cannot be allowed, since it cannot be read "
+            f"({error.strerror or error})"
         ) from None
     if digest in allowed():
         return digest
@@ -56,6 +60,13 @@ def allow(path: Path) -> str:
             f"cannot write {place()} ({error.strerror}); name another folder with ZOODIFF_HOME"
         ) from None
     return digest
+
+
+def _digest(path: Path) -> str:
+    if filenames.is_file(path / HUBCONF):
+        return python_code.code_digest(path)
+    with files.open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(text: str) -> str:

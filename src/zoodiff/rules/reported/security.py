@@ -42,7 +42,7 @@ CODE = Rule(
     name="code without permission",
     effect="safety",
     cause="The format carries code: TorchScript, Python in a Keras Lambda layer, a pickle of "
-    "weights in a folder of the zoo hf, or Python that a config.json names.",
+    "weights in a folder of the zoo hf, Python that a config.json names, or a hubconf.py.",
     consequence="The code would run in the worker. It has no network there and cannot write, but "
     "it may compute anything.",
     advice="If you trust the author of the file, allow its code with --allow-code FILE. The "
