@@ -20,7 +20,7 @@ from support.frameworkless import refusing
 TIERS: dict[str, frozenset[str]] = {
     "check": frozenset(),
     "onnx": frozenset({"onnx", "openvino", "tflite", "opencv", "ray"}),
-    "frameworks": frozenset({"torch", "keras", "tfmg"}),
+    "frameworks": frozenset({"torch", "keras", "tfmg", "paddle"}),
     "commands": frozenset({"e2e", "browser"}),
 }
 """Name -> the markers that put a test there; that without any takes the rest."""
