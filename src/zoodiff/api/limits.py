@@ -24,8 +24,9 @@ def worker_limits(seconds: float = SECONDS, gigabytes: float | None = None) -> L
 def allow_code(file: str | Path) -> str:
     """Permit the code in a file or folder to run, and return its SHA-256.
 
-    For TorchScript and Keras files with code, and folders with a ``hubconf.py``. The permission ends when the content changes. Raises
-    UsageError if the file cannot be read or the permission cannot be written.
+    For TorchScript and Keras files with code, and folders with a ``hubconf.py``. The permission
+    ends when the content changes. Raises UsageError if the file cannot be read or the permission
+    cannot be written.
     """
     from zoodiff.workers import permissions
 
