@@ -60,6 +60,7 @@ durations: ## Keep the durations of the last `make test` in docs/test_durations.
 
 # Describing every network of a zoo is one test, so each has longer here.
 test-all: install environments ## Run the full matrices too (much longer).
+	$(BIN)/zoodiff env create paddle
 	$(BIN)/python -m pytest -m "" --timeout 3600 -o faulthandler_timeout=3700 $(PYTEST_ARGS)
 
 faults: install ## Inject 200 faults into runs and compare what comes of them (about 15 minutes).

@@ -21,6 +21,7 @@ MARKS = {
     "kerashub": ["keras"],
     "onnx": ["onnx"],
     "tfmg": ["tfmg"],
+    "paddle": ["paddle"],
     "mini-torch": ["torch"],
     "mini-keras": ["keras"],
     "mini-onnx": ["onnx", "torch"],
@@ -32,6 +33,7 @@ NETWORKS = {
     "kerashub": ("resnet_18_imagenet", "densenet_121_imagenet"),
     "onnx": ("light_squeezenet", "light_shufflenet", "light_inception_v1"),
     "tfmg": ("mobilenet_v1", "slim/inception_v1"),
+    "paddle": ("squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_25"),
     **{name: ("digits_cnn",) for name in MARKS if name.startswith("mini")},
 }
 Weights = Mapping[str, np.ndarray]

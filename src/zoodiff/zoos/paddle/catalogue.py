@@ -1,0 +1,67 @@
+"""The zoo ``paddle``: the classifiers of ``paddle.vision.models``, in an environment of their own.
+
+The catalogue is ``data/paddle.json``, written by ``tools/refresh_paddle.py`` inside the zoo's
+environment; reading it imports no framework. PaddleClas, another project, has more networks under
+names of its own; its code is in no package, so they are named but are no entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from zoodiff.entry import ModelRef, meant
+from zoodiff.errors import UnknownNameError
+from zoodiff.zoos import catalogues
+from zoodiff.zoos.base import Entry, Environment, Model, WorkerSpec
+
+ENVIRONMENT = Environment(
+    "paddle",
+    requirements=("paddlepaddle==3.3.1", "numpy", "setuptools"),
+    constraints="paddle.txt",
+    megabytes=870,
+)
+_WORKER = WorkerSpec(
+    name="paddle",
+    backend="zoodiff.zoos.paddle.backend:PaddleBackend",
+    confined=False,  # Paddle starts programs when it is imported; no files are opened
+    distributions=("paddlepaddle",),
+    environment=ENVIRONMENT,
+)
+_PADDLECLAS = "paddleclas"
+
+
+@dataclass(frozen=True)
+class PaddleZoo:
+    """The catalogue side of ``paddle.vision``."""
+
+    name: str = "paddle"
+    title: str = "PaddlePaddle (paddle.vision)"
+    worker: WorkerSpec = _WORKER
+    listed: bool = True
+
+    def models(self) -> Sequence[Model]:
+        """Return all networks of ``paddle.vision.models``, ordered by name."""
+        return _models()
+
+    def unlisted(self, reference: ModelRef) -> Entry | None:
+        """Return None; raise UnknownNameError for a network that only PaddleClas has."""
+        from zoodiff.zoos.names import table
+
+        row = table.by_entry().get((_PADDLECLAS, reference.model))
+        own = meant(reference.model, [model.name for model in self.models()])
+        if row is not None and own is None:
+            raise UnknownNameError(
+                f"{reference.model} is a network of PaddleClas, whose code is in no package that "
+                f"zoodiff installs; zoodiff claims {row.name} shows what PaddleClas publishes"
+            )
+        return None
+
+
+@cache
+def _models() -> tuple[Model, ...]:
+    return tuple(catalogues.model(raw) for raw in catalogues.read("paddle"))
+
+
+ZOO = PaddleZoo()
