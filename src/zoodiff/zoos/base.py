@@ -112,7 +112,8 @@ class WorkerSpec:
     confined: bool = True
     """Whether the worker is sandboxed: no network, and writing only to its scratch folder.
 
-    Only zoos that fetch their own published weights may set False.
+    Only zoos that fetch their own published weights may set False, and those that open no files and
+    whose framework starts programs.
     """
     distributions: tuple[str, ...] = ()
     """Distributions that must be installed for the backend to work; their versions are shown."""
