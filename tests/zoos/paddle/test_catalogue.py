@@ -34,7 +34,7 @@ def test_widths_of_shufflenet_are_named_as_in_other_zoos() -> None:
     assert {MODELS[f"shufflenet_v2_{name}"].architecture for name in names} <= theirs
 
 
-@pytest.mark.parametrize("name", ["ConvNeXt_tiny", "CSPDarkNet53"])
+@pytest.mark.parametrize("name", ["ConvNeXt_tiny", "CSPDarkNet53", "PPLCNet_x1_0"])
 def test_a_network_of_paddleclas_is_one_sentence(name: str) -> None:
     words = f"{name} is a network of PaddleClas, whose code is in no package .*zoodiff claims "
     with pytest.raises(UnknownNameError, match=words):

@@ -47,14 +47,16 @@ class PaddleZoo:
 
     def unlisted(self, reference: ModelRef) -> Entry | None:
         """Return None; raise UnknownNameError for a network that only PaddleClas has."""
-        from zoodiff.zoos.names import table
+        if meant(reference.model, [model.name for model in self.models()]) is not None:
+            return None
+        from zoodiff.claims.catalogue import claims_for
 
-        row = table.by_entry().get((_PADDLECLAS, reference.model))
-        own = meant(reference.model, [model.name for model in self.models()])
-        if row is not None and own is None:
+        claims = claims_for(zoo=_PADDLECLAS)
+        name = next((c.architecture for c in claims if c.model == reference.model), None)
+        if name is not None:
             raise UnknownNameError(
                 f"{reference.model} is a network of PaddleClas, whose code is in no package that "
-                f"zoodiff installs; zoodiff claims {row.name} shows what PaddleClas publishes"
+                f"zoodiff installs; zoodiff claims {name} shows what PaddleClas publishes"
             )
         return None
 
