@@ -14,13 +14,13 @@ import pytest
 import zoodiff
 from support.planted_recipes import BASE, PLANTED
 from zoodiff.api import RecipesReport
-from zoodiff.api.recipes_report import NameRecipes
 from zoodiff.claims.recipes import RecipeClaim, recipe_claims
 from zoodiff.cli.render.recipes import print_recipes
 from zoodiff.errors import UnknownNameError, UsageError
 from zoodiff.recipes import audit as auditing
 from zoodiff.recipes.attribution import Ask, Attribution, attribution
 from zoodiff.recipes.audit import Audit, PairResult
+from zoodiff.recipes.by_name import NameRecipes
 from zoodiff.recipes.difference import Difference
 from zoodiff.recipes.findings import claim_findings
 from zoodiff.recipes.options import AuditOptions

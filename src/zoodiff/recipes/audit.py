@@ -46,7 +46,7 @@ class Audit:
 
     published: Published
     checks: Mapping[Recipe, OwnCheck]
-    """Of the recipes whose zoo has code."""
+    """Of the recipes whose zoo has code, and of which a specification says what it does."""
     pairs: Mapping[tuple[Recipe, Recipe], PairResult]
     """By both recipes in the order in which their name has them."""
     failures: Mapping[str, str]
@@ -67,8 +67,9 @@ def _checks(
     published: Published, options: AuditOptions, failures: dict[str, str]
 ) -> dict[Recipe, OwnCheck]:
     """Hold each recipe's code against the specification."""
-    recipes = [recipe for recipe in published.sources if recipe.has_code]
-    values = list(dict.fromkeys(recipe.spec for recipe in published.sources))
+    specified = [recipe for recipe in published.sources if recipe.is_specified]
+    recipes = [recipe for recipe in specified if recipe.has_code]
+    values = list(dict.fromkeys(recipe.spec for recipe in specified))
     keys = {recipe: _key(recipe, published, options.images_hash) for recipe in recipes}
     stored = {recipe: cache.load(key) if key else None for recipe, key in keys.items()}
     checks = {recipe: OwnCheck.from_dict(raw) for recipe, raw in stored.items() if raw}
@@ -135,11 +136,12 @@ def _pairs(
                 continue
             left_out = {name for r in (first, second) if r in checks for name in checks[r].failed}
             wanted[first, second] = (pair, SpecPair(pair.first, pair.second, frozenset(left_out)))
-    specs = list(dict.fromkeys(pair for _, pair in wanted.values()))
-    compared = compare_all(specs, options, failures)
+    unexplained = {both for both in wanted if any(_is_unexplained(r, checks) for r in both)}
+    specs = [pair for both, (_, pair) in wanted.items() if both not in unexplained]
+    compared = compare_all(list(dict.fromkeys(specs)), options, failures)
     results: dict[tuple[Recipe, Recipe], PairResult] = {}
     for both, (pair, key) in wanted.items():
-        if any(_is_unexplained(recipe, checks) for recipe in both):
+        if both in unexplained:
             whole = _by_own_code(published, both, pair, options)
             results[both] = PairResult(whole, pair.unstated, explained=False)
         elif key in compared:
@@ -157,7 +159,8 @@ def _effective(recipe: Recipe, checks: Mapping[Recipe, OwnCheck]) -> Preprocessi
 
 def _is_unexplained(recipe: Recipe, checks: Mapping[Recipe, OwnCheck]) -> bool:
     result = checks.get(recipe)
-    return bool(result and result.images and not result.agrees and not result.correction)
+    unlike = bool(result and result.images and not result.agrees and not result.correction)
+    return unlike or not recipe.is_specified
 
 
 def _by_own_code(

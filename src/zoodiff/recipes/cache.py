@@ -79,6 +79,8 @@ def code() -> str:
         *(package / "preprocessing").glob("*.py"),
         *(package / "zoos").glob("*/backend.py"),
         *(package / "zoos").glob("*/preprocessing.py"),
+        *(package / "zoos").glob("*/image_processor*.py"),
+        *(package / "zoos").glob("*/own_recipes.py"),
     ]
     digest = hashlib.sha256()
     for path in sorted(files):

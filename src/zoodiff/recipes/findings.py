@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zoodiff.claims.recipes import RecipeClaim
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.recipes.attribution import Cause
+from zoodiff.recipes.claimed import keys_of
 from zoodiff.recipes.difference import Difference
 from zoodiff.recipes.own_code import OwnCheck
 from zoodiff.recipes.published import Recipe
@@ -88,21 +89,22 @@ def claim_findings(
     Only recipes whose specification gives the pixels of the code count, and only words that say a
     number, a size or a kernel.
     """
-    by_entry = {
-        entry: recipe
+    audited = {
+        (entry, recipe.processor): recipe
         for recipe, entries in published.items()
-        if recipe in checks and checks[recipe].agrees and not recipe.processor
+        if recipe in checks and checks[recipe].agrees
         for entry in entries
     }
     findings = []
     for claim in claims:
-        entry = f"{claim.zoo}:{claim.model}@{claim.weights}"
-        recipe = by_entry.get(entry)
-        if recipe is None:
-            continue
-        for what, stated, done in _disagreements(claim, recipe.spec):
-            sentence = f"{entry}: {what} is collected as {stated}, the installed code does {done}"
-            findings.append(RecipeFinding(_NOT_AS_STATED, (entry,), sentence))
+        for entry, processor in keys_of(claim):
+            recipe = audited.get((entry, processor))
+            if recipe is None:
+                continue
+            who = _who([entry], recipe)
+            for what, stated, done in _disagreements(claim, recipe.spec):
+                sentence = f"{who}: {what} is collected as {stated}, the installed code does {done}"
+                findings.append(RecipeFinding(_NOT_AS_STATED, (entry,), sentence))
     return findings
 
 

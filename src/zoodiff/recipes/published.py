@@ -12,7 +12,7 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.recipes import cache
 from zoodiff.workers import messages
 from zoodiff.workers.limits import Limits
-from zoodiff.zoos.base import WorkerSpec
+from zoodiff.zoos.base import RecipesElsewhere, Weights, WorkerSpec
 from zoodiff.zoos.registry import Entry
 
 Takes = Literal["file", "pixels", "nothing"]
@@ -37,6 +37,15 @@ class Recipe:
         """Whether the zoo's own code can be run."""
         return self.takes != "nothing"
 
+    @property
+    def is_specified(self) -> bool:
+        """Whether the specification says all that the code does.
+
+        It does not where the code takes a file and the specification has no sizes: steps of its
+        own, which no specification knows. Such a recipe is compared by its pixels alone.
+        """
+        return self.takes != "file" or self.spec.resize_policy is not None
+
 
 @dataclass(frozen=True)
 class Source:
@@ -59,6 +68,8 @@ class Published:
     """By name, the number of weights without any published preprocessing."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why the code of a zoo or of weights is not run, by zoo or reference."""
+    absent: dict[str, str] = field(default_factory=dict)
+    """Recipes that are not on this machine, by reference, each with what gets it."""
 
 
 def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None) -> Published:
@@ -71,8 +82,8 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
         name: [
             replace(entry, weights=own)
             # one order, whatever the order in which zoos were given: pairs are cached
-            for entry in sorted(entries, key=lambda entry: entry.zoo.name)
-            for own in entry.model.weights
+            for entry in sorted(map(_fetched, entries), key=lambda entry: entry.zoo.name)
+            for own in _weights_of(entry)
         ]
         for name, entries in by_name.items()
     }
@@ -84,12 +95,13 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
     for members in by_zoo.values():
         _ask(members, own, limits)
     published.failures |= own.failures
+    published.absent |= own.absent
     for name, entries in weights.items():
         recipes: dict[Recipe, list[str]] = {}
         unpublished = 0
         for entry in entries:
             found = _recipes_of(entry, own.recipes.get(str(entry.ref)))
-            unpublished += not found
+            unpublished += not found and str(entry.ref) not in own.absent
             for recipe in found:
                 recipes.setdefault(recipe, []).append(str(entry.ref))
                 source = Source(_confined(entry), entry.model.name, entry.weights_name)
@@ -99,10 +111,29 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
     return published
 
 
+def _fetched(entry: Entry) -> Entry:
+    """Return the entry of a repository's files instead, where these are on this machine."""
+    if not isinstance(entry.zoo, RecipesElsewhere):
+        return entry
+    try:
+        return entry.zoo.fetched(entry.model) or entry
+    except ZoodiffError:
+        return entry
+
+
+def _weights_of(entry: Entry) -> Sequence[Weights | None]:
+    """Return the weights that may publish a recipe; None for a recipe of the model alone."""
+    zoo, weights = entry.zoo, entry.model.weights
+    if not weights and isinstance(zoo, RecipesElsewhere) and zoo.has_recipe(entry.model):
+        return (None,)
+    return weights
+
+
 @dataclass
 class _Own:
     recipes: dict[str, list[messages.Recipe]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 def _ask(entries: Sequence[Entry], own: _Own, limits: Limits | None) -> None:
@@ -130,6 +161,8 @@ def _ask(entries: Sequence[Entry], own: _Own, limits: Limits | None) -> None:
         own.recipes[str(entry.ref)] = answer.recipes[position]
         if str(position) in answer.failed:
             own.failures[str(entry.ref)] = answer.failed[str(position)]
+        if str(position) in answer.absent:
+            own.absent[str(entry.ref)] = answer.absent[str(position)]
 
 
 def _recipes_of(entry: Entry, own: Sequence[messages.Recipe] | None) -> list[Recipe]:

@@ -213,6 +213,22 @@ class OpenZoo(Protocol):
         ...
 
 
+@runtime_checkable
+class RecipesElsewhere(Protocol):
+    """A zoo with recipes that are not in its catalogue: of a class, or in fetched files.
+
+    Neither method fetches anything.
+    """
+
+    def has_recipe(self, model: Model) -> bool:
+        """Return whether the zoo's code has a recipe for a model without published weights."""
+        ...
+
+    def fetched(self, model: Model) -> Entry | None:
+        """Return the entry of a model's files, if they are on this machine."""
+        ...
+
+
 class Network(Protocol):
     """A loaded network in a worker."""
 

@@ -36,8 +36,24 @@ def print_recipes(report: RecipesReport, *, every_recipe: bool) -> None:
         print_line(finding.line)
     if len(shown) < len(report.findings):
         print_line(f"{len(report.findings) - len(shown)} more findings: --json has them all.")
+    for line in _absent_lines(report, every=every_recipe):
+        print_line(line)
     if not every_recipe:
         print_line("zoodiff audit-recipes NAME prints each recipe and step of a name.")
+
+
+def _absent_lines(report: RecipesReport, *, every: bool) -> list[str]:
+    """Return sentences about recipes that are not on this machine, or one about all of them."""
+    lines = [f"{what}: {reason}." for what, reason in report.absent.items()]
+    if every or len(lines) < 2:
+        return lines
+    return textwrap.wrap(
+        f"The recipes of {len(lines)} weights are not on this machine, and --json lists what gets "
+        f"them; {lines[0]}",
+        _LINE,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _print_names(report: RecipesReport) -> None:

@@ -12,7 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.errors import ImageError, MeasurementError, ZoodiffError
+from zoodiff.errors import (
+    ImageError,
+    MeasurementError,
+    WeightsUnavailableError,
+    ZoodiffError,
+)
 from zoodiff.workers import messages
 from zoodiff.workers.inside import timing
 from zoodiff.workers.inside.offline import without_network
@@ -302,9 +307,9 @@ class Handlers:
         """Return the zoo's own preprocessings of weights; none if it has no code for them."""
         from zoodiff.zoos.base import HasRecipes
 
-        backend, failed = self.backend, dict[str, str]()
+        backend, failed, absent = self.backend, dict[str, str](), dict[str, str]()
         if not isinstance(backend, HasRecipes):
-            return messages.OwnRecipes([[] for _ in request.models], failed)
+            return messages.OwnRecipes([[] for _ in request.models], failed, absent)
         recipes: list[list[messages.Recipe]] = []
         for model, weights in zip(request.models, request.weights, strict=True):
             own: list[messages.Recipe] = []
@@ -318,10 +323,12 @@ class Handlers:
                             words, takes, layout, recipe.processor, preprocessing=stated
                         )
                     )
+            except WeightsUnavailableError as error:
+                absent[str(len(recipes))] = str(error)
             except ZoodiffError as error:
                 failed[str(len(recipes))] = str(error)
             recipes.append(own)
-        return messages.OwnRecipes(recipes, failed)
+        return messages.OwnRecipes(recipes, failed, absent)
 
     def on_prepare(self, request: messages.Prepare) -> messages.Outputs:
         """Return the input that the zoo's own code makes of one image."""

@@ -89,6 +89,8 @@ class OwnRecipes:
 
     recipes: list[list[Recipe]]
     failed: dict[str, str]
+    absent: dict[str, str]
+    """Why those of some weights are not on this machine; nothing failed."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
-from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.base import Network, OwnRecipe, WeightsState
 from zoodiff.zoos.hf import config as network_config
-from zoodiff.zoos.hf import entries, image_processor, networks, snapshots
+from zoodiff.zoos.hf import entries, image_processor, networks, own_recipes, snapshots
 from zoodiff.zoos.hf.architectures import Architecture, architectures, known
 from zoodiff.zoos.hf.known_checkpoints import checkpoints
 from zoodiff.zoos.runtime import load_stages, modes
@@ -188,6 +188,35 @@ class HfBackend:
             return own.from_dict(dict(raw))(list(images), return_tensors="pt")["pixel_values"]
 
         return transform
+
+    def recipes(self, model: str, weights: str) -> Sequence[OwnRecipe]:
+        """Return the slow and the fast image processor of a class or of a repository's files.
+
+        Raises WeightsUnavailableError for a checkpoint whose files are not in the cache.
+        """
+        return own_recipes.recipes(*self._processor_of(model))
+
+    def prepared(
+        self, model: str, weights: str, processor: str, image: bytes | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return what the slow or fast image processor makes of an image that Pillow decodes."""
+        assert isinstance(image, bytes)
+        return own_recipes.prepared(*self._processor_of(model), processor, image)
+
+    def _processor_of(self, model: str) -> tuple[Mapping[str, Any], str]:
+        """Return the configuration of a model's image processor, and the type of the model."""
+        if model.startswith("/"):
+            folder = Path(model)
+            own = entries.read_config(folder).architecture
+            return entries.read_processor(folder), own.model_type
+        if model in architectures():
+            return {}, architectures()[model].model_type
+        if model not in checkpoints():
+            raise UnknownNameError(f"no entry `hf:{model}`{entries.suggestion(model)}")
+        raise WeightsUnavailableError(
+            f"its recipe is in {image_processor.FILE} of {snapshots.url(model)}, which is not "
+            f"here; where there is a network, get it with: hf download {model}"
+        )
 
     def _demand(self, architecture: Architecture, model: str) -> None:
         """Raise MeasurementError for a class that this version of transformers does not have."""

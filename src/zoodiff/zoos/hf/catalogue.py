@@ -22,7 +22,7 @@ from zoodiff.zoos.base import Entry, Model, Weights, WorkerSpec, Zoo
 from zoodiff.zoos.hf import snapshots
 from zoodiff.zoos.hf.architectures import Architecture, architectures, known
 from zoodiff.zoos.hf.entries import entry_of
-from zoodiff.zoos.hf.image_processor import specification
+from zoodiff.zoos.hf.image_processor import has_defaults, specification
 from zoodiff.zoos.hf.known_checkpoints import Checkpoint, checkpoints
 
 _WORKER = WorkerSpec(
@@ -50,6 +50,17 @@ class HfZoo:
     def unlisted(self, reference: ModelRef) -> Entry | None:
         """Return the entry of a repository, or of a folder; None for what the catalogue has."""
         return entry_of(cast(Zoo, self), reference)
+
+    def has_recipe(self, model: Model) -> bool:
+        """Return whether transformers has a class of image processor for a class of networks."""
+        own = architectures().get(model.name)
+        return own is not None and has_defaults(own.model_type)
+
+    def fetched(self, model: Model) -> Entry | None:
+        """Return the entry of a known checkpoint's files, if the cache has them."""
+        if model.name not in checkpoints():
+            return None
+        return entry_of(cast(Zoo, self), ModelRef(self.name, model.name, None))
 
     def alone(self, entry: Entry, seed: int) -> str:
         """Python that defines ``run(x)`` by transformers alone."""

@@ -117,6 +117,15 @@ def class_name(raw: Mapping[str, Any], model_type: str | None = None) -> str | N
     return name
 
 
+def has_defaults(model_type: str) -> bool:
+    """Return whether the class of a model type states steps by default.
+
+    It does not where it takes all of them from a file, as the wrapper of timm's networks does.
+    """
+    own = known().classes.get(class_name({}, model_type) or "")
+    return own is not None and "do_resize" in own["defaults"]
+
+
 def specification(
     raw: Mapping[str, Any],
     *,
