@@ -16,7 +16,9 @@ from zoodiff.zoos.folder_entry import FolderEntry
 from zoodiff.zoos.registry import Entry
 from zoodiff.zoos.stored.entry import StoredFileEntry
 
-Kind = Literal["architecture", "difference", "latency", "accuracy", "explanation", "names"]
+Kind = Literal[
+    "architecture", "difference", "latency", "accuracy", "explanation", "names", "recipes"
+]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Task:
     interleaved, because these are compared. An accuracy task evaluates up to ``TOGETHER`` entries
     in one pass over the images. An explanation task decomposes the accuracy differences among the
     entries of one architecture. A names task fingerprints the network of one entry for the table of
-    names. Records of difference, accuracy and explanation compute
-    their own keys.
+    names. The recipes task audits the recipes of all names. Records of difference, accuracy,
+    explanation and recipes compute their own keys.
     """
 
     kind: Kind
@@ -71,6 +73,9 @@ class Task:
         if self.kind == "difference":
             more = len(self.entries) - 1
             return f"difference of the graphs of {self.entries[0].ref} and {more} more"
+        if self.kind == "recipes":
+            names = len({entry.model.architecture for entry in self.entries})
+            return f"recipes of {names} names"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -110,10 +110,11 @@ class NameRecipes:
         }
 
 
-def findings_of(result: Audit) -> list[RecipeFinding]:
-    """Return the recipes that are not what is stated of them."""
+def findings_of(result: Audit, names: Collection[str] | None = None) -> list[RecipeFinding]:
+    """Return the recipes that are not what is stated of them, of some names or of all."""
     entries: dict[Recipe, dict[str, None]] = {}
-    for recipes in result.published.names.values():
+    by_name = result.published.names
+    for recipes in (by_name[name] for name in (by_name if names is None else names)):
         for recipe, members in recipes.items():
             entries.setdefault(recipe, {}).update(dict.fromkeys(members))
     published = {recipe: list(members) for recipe, members in entries.items()}

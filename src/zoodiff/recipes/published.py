@@ -82,7 +82,7 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
         name: [
             replace(entry, weights=own)
             # one order, whatever the order in which zoos were given: pairs are cached
-            for entry in sorted(map(_fetched, entries), key=lambda entry: entry.zoo.name)
+            for entry in sorted(map(fetched, entries), key=lambda entry: entry.zoo.name)
             for own in _weights_of(entry)
         ]
         for name, entries in by_name.items()
@@ -111,7 +111,7 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
     return published
 
 
-def _fetched(entry: Entry) -> Entry:
+def fetched(entry: Entry) -> Entry:
     """Return the entry of a repository's files instead, where these are on this machine."""
     if not isinstance(entry.zoo, RecipesElsewhere):
         return entry

@@ -17,6 +17,7 @@ from zoodiff.report import (
     names,
     numbers,
     rankings,
+    recipes,
     summary,
 )
 from zoodiff.report.overview import Overview, overview
@@ -90,6 +91,8 @@ class Page:
     """The candidates among the study's entries; None if no two can be ranked."""
     names: names.NamesPart | None
     """The table of names; None if the study has none."""
+    recipes: recipes.RecipesPart | None
+    """The audit of recipes; None if the study has none."""
     entries: tuple[entries.EntryRow, ...]
     entries_note: tuple[str, ...]
     reasons: tuple[Reason, ...]
@@ -146,6 +149,7 @@ def page(result: StudyResult) -> Page:
             result.choice.rows, result.choice.ranked_by, result.choice.latency_conditions
         ),
         names=None if result.names is None else names.part(result.names),
+        recipes=recipes.part(result.recipes) if result.recipes else None,
         entries=rows,
         entries_note=_entries_note(rows),
         reasons=_reasons(result.failures),

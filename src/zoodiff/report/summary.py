@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoodiff.report import mismatches, numbers
+from zoodiff.report import mismatches, numbers, recipes
 from zoodiff.results import Discrepancy
 from zoodiff.store.records import Record
 from zoodiff.study.result import StudyResult
@@ -31,6 +31,7 @@ def sentences(result: StudyResult) -> tuple[str, ...]:
         _accuracy(result.measured_accuracy),
         _latency(result),
         _architecture(result),
+        _recipes(result),
         _weights(result.records),
         _missing(result),
     ]
@@ -86,6 +87,8 @@ def _beyond(rows: Sequence[Discrepancy]) -> list[Discrepancy]:
 
 def _measured(result: StudyResult) -> str:
     records = result.records
+    if not records and (result.names or result.recipes):
+        return ""
     if not records:
         claims_alone = "; the study compares claims" if result.claimed else ""
         return f"Nothing was measured{claims_alone}."
@@ -190,6 +193,22 @@ def _architecture(result: StudyResult) -> str | None:
     return f"Of {among}, {shown}."
 
 
+def _recipes(result: StudyResult) -> str | None:
+    audited = [name for name in result.recipes if name.values.recipes]
+    if not audited:
+        return None
+    several = sum(name.values.different > 1 for name in audited)
+    text = (
+        f"Of {numbers.plural(len(audited), 'name')} with published preprocessings, {several:,} "
+        f"{'has' if several == 1 else 'have'} several that differ in pixels"
+    )
+    largest = recipes.largest(audited)
+    if largest is None:
+        return f"{text}."
+    size, name = largest
+    return f"{text}, at most by {numbers.significant(size, 2)} levels of 255 in the mean ({name})."
+
+
 def _weights(records: Sequence[Record]) -> str | None:
     marked = {
         state: len({r.entry for r in records if r.weights.state == state})
@@ -217,6 +236,13 @@ def _missing(result: StudyResult) -> str:
         phrases.append(
             f"{numbers.plural(later, 'measurement')} {verb} for a download or a later run"
         )
+    absent = len({what for name in result.recipes for what in name.values.absent})
+    not_run = len({what for name in result.recipes for what in name.values.failures})
+    if absent:
+        verb = "is" if absent == 1 else "are"
+        phrases.append(f"{numbers.plural(absent, 'recipe')} {verb} not on the machine of this run")
+    if not_run:
+        phrases.append(f"recipes of {not_run:,} {'source' if not_run == 1 else 'sources'} failed")
     if left:
         phrases.append(
             f"{numbers.plural(left, 'part')} {'was' if left == 1 else 'were'} left out on purpose"

@@ -121,6 +121,7 @@ def to_json(result: StudyResult) -> str:
         "graphs": plain["graphs"],
         "explanations": plain["explanations"],
         "names": None if result.names is None else [row.to_dict() for row in result.names.rows],
+        "recipes": plain["recipes"],
         "name_findings": plain["names"]["findings"] if result.names is not None else [],
         "controls": plain["controls"],
         "failures": plain["failures"],

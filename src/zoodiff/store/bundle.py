@@ -34,7 +34,7 @@ _LONGEST = 16 * 2**20
 _SHOWN = 100
 """Runs listed in the error about an unknown run."""
 _NAME = re.compile(
-    r"records/(architecture|difference|latency|accuracy|explanation|names)"
+    r"records/(architecture|difference|latency|accuracy|explanation|names|recipes)"
     r"/[0-9a-f]{16}-[0-9a-f]{16}\.json"
     r"|records/accuracy/[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet"
     r"|runs/[A-Za-z0-9][A-Za-z0-9_.-]{0,200}/run\.json"

@@ -14,7 +14,7 @@ from zoodiff.store.self_hashed import read_self_hashed, self_hashed
 RecordName = Annotated[
     str,
     Field(
-        pattern=r"^(architecture|difference|latency|accuracy|explanation|names)"
+        pattern=r"^(architecture|difference|latency|accuracy|explanation|names|recipes)"
         r"/[0-9a-f]{16}-[0-9a-f]{16}\.json$"
     ),
 ]

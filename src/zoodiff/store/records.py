@@ -17,6 +17,7 @@ from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
 from zoodiff.errors import StoreError
 from zoodiff.results import READ, Interval, Strict
+from zoodiff.store.recipe_values import RecipesValues
 from zoodiff.store.self_hashed import (
     HASH_KEY,
     DamagedError,
@@ -275,7 +276,8 @@ Values = Annotated[
     | LatencyValues
     | AccuracyValues
     | ExplanationValues
-    | NamesValues,
+    | NamesValues
+    | RecipesValues,
     Field(discriminator="kind"),
 ]
 
@@ -346,7 +348,9 @@ class Record(Strict):
 class Failure(Strict):
     """A requested measurement that failed, with the reason."""
 
-    kind: Literal["architecture", "difference", "latency", "accuracy", "explanation", "names"]
+    kind: Literal[
+        "architecture", "difference", "latency", "accuracy", "explanation", "names", "recipes"
+    ]
     entry: str
     architecture: str | None
     reason: str

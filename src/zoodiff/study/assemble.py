@@ -14,6 +14,7 @@ from zoodiff.results import ClaimedRanking, Comparison, Mismatch
 from zoodiff.store.comparisons import KINDS, by_architecture, grouped, ordered
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
+from zoodiff.store.recipe_values import RecipesValues
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
@@ -26,10 +27,10 @@ from zoodiff.study.candidates import choice_of
 from zoodiff.study.config import Study
 from zoodiff.study.graph_answers import graph_answers
 from zoodiff.study.names import names_table
-from zoodiff.study.result import ComparedGraphs, Explained, StudyResult
+from zoodiff.study.result import AuditedName, ComparedGraphs, Explained, StudyResult
 from zoodiff.study.row_causes import RowCauses, with_causes
 
-_ELSEWHERE = ("difference", "explanation", "names")
+_ELSEWHERE = ("difference", "explanation", "names", "recipes")
 """Kinds of records that a result has in fields of their own."""
 
 
@@ -55,6 +56,11 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
     ]
     compared = [record for record in records if record.kind == "difference"]
     names = names_table(records, [*manifest.failures, *lost], study.names)
+    audited = [
+        AuditedName(name=record.architecture, values=record.values, record=record.digest)
+        for record in records
+        if isinstance(record.values, RecipesValues)
+    ]
     records = [record for record in records if record.kind not in _ELSEWHERE]
     comparisons = manifest.comparisons
     if comparisons is None:
@@ -78,7 +84,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         top=study.top,
         claimed=claimed,
         comparisons=comparisons,
-        not_compared=None if names else _not_compared(records, comparisons, claimed),
+        not_compared=None if names or audited else _not_compared(records, comparisons, claimed),
         measured_accuracy=with_causes(accuracy.pairs, known),
         latency=with_causes(pairs, known),
         controls=controls,
@@ -87,6 +93,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         graphs=graphs,
         explanations=explanations,
         names=names,
+        recipes=sorted(audited, key=lambda name: name.name),
         choice=choice_of(records),
         records=records,
         failures=[*manifest.failures, *lost],

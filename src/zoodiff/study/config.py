@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from zoodiff import filenames
 from zoodiff.bounded import files, toml
@@ -162,13 +162,31 @@ class AccuracyTable(Section):
         return self.data == digits.NAME
 
 
-class NamesSection(_Table):
-    """[names]: build the networks of names and tabulate which of them are the same."""
+class OfNames(_Table):
+    """A section about names: those of some zoos, or those that [select] takes."""
 
+    entries: Literal["selected"] | None = Field(
+        default=None, description='"selected": the entries of [select], instead of zoos and names'
+    )
     zoos: Zoos = Field(default=[], description="zoos to compare; all if empty")
     names: list[str] = Field(
         default=[], description="names in any spelling; those that two zoos have if empty"
     )
+
+    @model_validator(mode="after")
+    def _check_selected(self) -> OfNames:
+        if self.entries is not None and (self.zoos or self.names):
+            raise ValueError("leave zoos and names out: [select] says them")
+        return self
+
+
+class RecipesSection(OfNames):
+    """[recipes]: run the preprocessings that zoos publish for names, and compare their pixels."""
+
+
+class NamesSection(OfNames):
+    """[names]: build the networks of names and tabulate which of them are the same."""
+
     all: bool = Field(default=False, description="whether names that one zoo has are included")
     elsewhere: bool = Field(
         default=False,
@@ -208,6 +226,7 @@ class Study(_Table):
     latency: LatencyTable | None = None
     accuracy: AccuracyTable | None = None
     names: NamesSection | None = None
+    recipes: RecipesSection | None = None
     group: list[Group] = Field(default=[], description="entries that are compared together")
 
 
@@ -281,8 +300,8 @@ def parse(text: str, path: str = "study") -> LoadedStudy:
 def _check_entries(loaded: LoadedStudy) -> None:
     """Raise StudyError if a section takes its entries from a table that is not there."""
     study = loaded.study
-    for name in ("architecture", "latency", "accuracy"):
-        section: Section | None = getattr(study, name)
+    for name in ("architecture", "latency", "accuracy", "names", "recipes"):
+        section: Section | OfNames | None = getattr(study, name)
         if section is None or not isinstance(section.entries, str):
             continue
         table = "select" if section.entries == "selected" else "architecture"
@@ -336,6 +355,7 @@ def _keys(location: tuple[str, ...]) -> list[str]:
         ("latency",): LatencyTable,
         ("accuracy",): AccuracyTable,
         ("names",): NamesSection,
+        ("recipes",): RecipesSection,
         ("group",): Group,
     }
     model = tables.get(location)

@@ -22,6 +22,8 @@ _DESCRIBE_SECONDS = {"torchvision": 1.1, "timm": 1.1, "keras": 0.6, "tfmg": 2.5,
 _OTHER_DESCRIBE = 1.5
 _COMPARE_SECONDS = 0.6
 """Seconds to compare two graphs that were described before."""
+_AUDIT_SECONDS = 3.0
+"""Seconds to run the recipe of one set of weights and to compare it with the others of its name."""
 _MACS_PER_SECOND = 40e9
 """Multiply-accumulates of one thread per second, for a network of usual layers."""
 _OTHER_MACS = 4e9
@@ -33,6 +35,8 @@ _REFERENCE_SECONDS = 4.0
 _ORDER: tuple[tuple[Kind, str], ...] = (
     ("architecture", "describing"),
     ("difference", "comparing graphs"),
+    ("names", "fingerprinting for the table of names"),
+    ("recipes", "recipes"),
     ("latency", "latency"),
 )
 
@@ -50,7 +54,7 @@ def expected_time(
     macs = published_macs()
     for task in tasks:
         seconds[task.kind] = seconds.get(task.kind, 0.0) + seconds_of(task, macs)
-    for kind in ("architecture", "difference"):
+    for kind in ("architecture", "difference", "names", "recipes"):
         if kind in seconds:
             seconds[kind] /= max(jobs or 1, 1)
     for kind, most in max_seconds.items():
@@ -72,7 +76,10 @@ def seconds_of(task: Task, macs: Mapping[str, float]) -> float:
 
     ``macs`` are multiply-accumulates by architecture, as ``published_macs`` returns them.
     """
-    if task.kind == "architecture":
+    if task.kind == "recipes":
+        published = sum(max(len(entry.model.weights), 1) for entry in task.entries)
+        return _AUDIT_SECONDS * published
+    if task.kind in ("architecture", "names"):
         return sum(_DESCRIBE_SECONDS.get(e.zoo.name, _OTHER_DESCRIBE) for e in task.entries)
     if task.kind == "difference":
         return _COMPARE_SECONDS * math.comb(len(task.entries), 2)

@@ -15,6 +15,7 @@ from zoodiff.store.records import Failure
 from zoodiff.study import names, serialization
 from zoodiff.study.differences import compare_graphs, workers_needed
 from zoodiff.study.explanations import explain
+from zoodiff.study.recipes import audit_names
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
@@ -74,7 +75,12 @@ def work(
         return serialization.of_product([], [failure(task.kind, task.entries[0], str(error))])
 
 
-_PARTS = {"shard": do_shard, "difference": compare_graphs, "explain": explain}
+_PARTS = {
+    "shard": do_shard,
+    "difference": compare_graphs,
+    "explain": explain,
+    "recipes": audit_names,
+}
 """Functions that run the jobs of divided tasks."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from zoodiff.architecture import describe as architecture
 from zoodiff.architecture import structures
@@ -15,33 +15,44 @@ from zoodiff.graph.cost import count
 from zoodiff.host.provenance import hardware, installed_versions, now
 from zoodiff.store.records import Failure, NamesValues, Record, WeightsInfo
 from zoodiff.study import config as studies
-from zoodiff.study.config import LoadedStudy, NamesSection
+from zoodiff.study.config import LoadedStudy, NamesSection, OfNames
 from zoodiff.zoos import registry
 from zoodiff.zoos.names.resolver import chosen_names
 from zoodiff.zoos.registry import Entry
 
 
-def entries_of(loaded: LoadedStudy, section: NamesSection) -> list[Entry]:
-    """Return the entries of the names that a study compares, by zoo and then by name.
+def entries_of(
+    loaded: LoadedStudy, table: str, section: OfNames, selected: Sequence[Entry]
+) -> list[Entry]:
+    """Return the entries of the names in a section's table, by zoo and then by name.
 
-    Raises StudyError for a name or a zoo that does not exist.
+    ``selected`` are those of the table [select]. Raises StudyError for a name or a zoo that does
+    not exist.
     """
+    if section.entries is not None:
+        return sorted(selected, key=lambda entry: entry.zoo.name)
     try:
         zoos = [registry.find_zoo(name).name for name in section.zoos] or None
     except (UnknownNameError, ZoodiffError) as error:
-        raise studies.key_error(loaded, ("names", "zoos"), error) from None
+        raise studies.key_error(loaded, (table, "zoos"), error) from None
     by_name = registry.by_architecture(zoos)
     try:
         names = chosen_names(section.names, by_name)
     except UnknownNameError as error:
-        raise studies.key_error(loaded, ("names", "names"), error) from None
+        raise studies.key_error(loaded, (table, "names"), error) from None
     if not section.names:
-        names = list(by_name) if section.all else shared(by_name, elsewhere=section.elsewhere)
+        names = _all_or_shared(by_name, section)
     if not names:
         nothing = StudyError("no two of these zoos share a name")
-        raise studies.key_error(loaded, ("names", "zoos"), nothing)
+        raise studies.key_error(loaded, (table, "zoos"), nothing)
     entries = [entry for name in names for entry in by_name[name]]
     return sorted(entries, key=lambda entry: entry.zoo.name)
+
+
+def _all_or_shared(by_name: Mapping[str, Sequence[Entry]], section: OfNames) -> list[str]:
+    if not isinstance(section, NamesSection):
+        return shared(by_name)
+    return list(by_name) if section.all else shared(by_name, elsewhere=section.elsewhere)
 
 
 def measure(pool: WorkerPool, entry: Entry, key: str) -> Record:

@@ -74,11 +74,14 @@ def plan(loaded: LoadedStudy) -> Plan:
         several = [group.entries for group in groups if len(group.entries) > 1]
         tasks += [Task("difference", entries, ()) for entries in several]
     if study.names is not None:
-        chosen = name_table.entries_of(loaded, study.names)
+        chosen = name_table.entries_of(loaded, "names", study.names, selected.entries)
         built = [entry for entry in chosen if study.download or not entry.model.needs_file]
         declined = [_declined_download("names", entry) for entry in chosen if entry not in built]
         left_out.update({("names", failure.entry): failure for failure in declined})
         tasks += [Task("names", (entry,), ()) for entry in built]
+    if study.recipes is not None:
+        chosen = name_table.entries_of(loaded, "recipes", study.recipes, selected.entries)
+        tasks += [Task("recipes", tuple(chosen), ())] if chosen else []
     if study.accuracy is not None:
         groups = select("accuracy", study.accuracy)
         comparisons += [group.comparison("accuracy") for group in groups]

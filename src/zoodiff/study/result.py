@@ -8,6 +8,7 @@ from pydantic import Field
 
 from zoodiff.architecture.names_table import NamesTable
 from zoodiff.results import ClaimedRanking, Comparison, Control, Discrepancy, Mismatch, Strict
+from zoodiff.store.recipe_values import RecipesValues
 from zoodiff.store.records import (
     DifferenceValues,
     ExplanationValues,
@@ -41,6 +42,15 @@ class Difference(Strict):
     has_effect: bool
     """Whether the functions differ, or may."""
     values: DifferenceValues
+    record: str
+    """Digest of its record."""
+
+
+class AuditedName(Strict):
+    """The recipes of a name, compared in pixels."""
+
+    name: str
+    values: RecipesValues
     record: str
     """Digest of its record."""
 
@@ -100,6 +110,8 @@ class StudyResult(Strict):
     """The entries as networks to choose from; None if no two of them can be ranked."""
     names: NamesTable | None = None
     """The table of names; None if the study has none."""
+    recipes: list[AuditedName] = Field(default_factory=list)
+    """The audit of recipes, by name."""
     comparisons: list[Comparison] = Field(default_factory=list)
     """Which entries are compared with each other, in each section."""
     not_compared: str | None = None

@@ -18,6 +18,7 @@ from zoodiff.study import serialization
 from zoodiff.study.differences import DifferenceTask
 from zoodiff.study.explanations import ExplanationTask, pairs_to_explain
 from zoodiff.study.jobs import failure, job_of, placeholder_of, work
+from zoodiff.study.recipes import RecipesTask
 from zoodiff.study.state import DIVIDED, State, finished
 from zoodiff.study.time_limits import TimeLimits
 from zoodiff.tasks import Finished, Kind, Task
@@ -238,6 +239,8 @@ class Scheduler:
             if self._described is None:
                 self._described = self._records_of("architecture")
             return DifferenceTask(task, self._described, store, fresh=fresh)
+        if task.kind == "recipes":
+            return RecipesTask(task, store, fresh=fresh)
         if self._pairs is None:
             self._pairs = pairs_to_explain(self._records_of("accuracy"), store)
         return ExplanationTask(task, self._pairs, store, fresh=fresh)

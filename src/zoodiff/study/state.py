@@ -16,7 +16,7 @@ from zoodiff.store.records import Failure, Record
 from zoodiff.study.config import LoadedStudy
 from zoodiff.tasks import Task
 
-DIVIDED = ("difference", "accuracy", "explanation")
+DIVIDED = ("difference", "accuracy", "explanation", "recipes")
 """Kinds of tasks that are divided into several jobs, and compute the keys of their records."""
 _SAVE_SECONDS = 2.0
 """Minimum time between two saves of the manifest; after a crash, the store has the records that it
