@@ -50,6 +50,33 @@ def test_the_sentence_names_the_parts_and_obeys_the_limit() -> None:
     assert expected_time([], {}) == ""
 
 
+def test_recipes_take_time_per_weights_and_described_graphs_are_not_built_again() -> None:
+    tables = '[names]\nzoos = ["torchvision", "timm"]\nnames = ["resnet50"]\n'
+    alone = plan(config.parse(f'name = "n"\ntitle = "t"\n{tables}')).tasks
+    audit = tables.replace("names]\n", "recipes]\n", 1)
+    (few,) = plan(config.parse(f'name = "n"\ntitle = "t"\n{audit}')).tasks
+    (many,) = plan(
+        config.parse(f'name = "n"\ntitle = "t"\n{audit.replace("resnet50", "vgg11")}')
+    ).tasks
+    assert seconds_of(few, {}) > seconds_of(many, {}) > 0
+    assert "minute" in expected_time([few], {})
+    assert sum(seconds_of(task, {}) for task in alone) > 0
+    entries = ", ".join(f'"{task.entries[0].ref}"' for task in alone)
+    described = plan(
+        config.parse(f'name = "n"\ntitle = "t"\n[architecture]\nentries = [{entries}]\n{tables}')
+    ).tasks
+    parts = expected_time(described * 40, {})
+    assert "describing 1 minute" in parts
+    assert "fingerprinting for the table of names less than a minute" in parts
+
+
+def test_fse2026_says_how_long_its_parts_take() -> None:
+    planned = plan(config.load_study("fse2026"))
+    said = expected_time(planned.tasks, planned.max_seconds, 2)
+    for kind in ("describing", "comparing graphs", "table of names", "recipes", "latency 15 min"):
+        assert kind in said
+
+
 def test_fse2022_times_what_two_zoos_can_build_in_at_most_75_minutes() -> None:
     planned = plan(config.load_study("fse2022"))
     timed = [task for task in planned.tasks if task.kind == "latency"]
