@@ -26,7 +26,7 @@ class CodeCell:
 
     code: str
     most: Number
-    """The largest effect of this step alone, in levels."""
+    """The largest effect of this step alone, in levels; empty for another size of the input."""
     detail: str
     """The steps with both values, one per line."""
 
@@ -65,6 +65,8 @@ class RecipesPart:
 
     lead: str
     lines: tuple[RecipesLine, ...]
+    has_unlike: bool
+    """Whether the code of any recipe makes other pixels than are stated."""
     codes: tuple[CodeLine, ...]
     """The commonest first."""
     findings: tuple[tuple[str, str], ...]
@@ -87,6 +89,7 @@ def part(audited: Sequence[AuditedName]) -> RecipesPart:
     return RecipesPart(
         lead=_lead(audited),
         lines=tuple(lines),
+        has_unlike=any(line.unlike.text for line in lines),
         codes=_codes(lines),
         findings=tuple(findings),
         absent=tuple(f"{what}: {why}" for what, why in sorted(absent.items())),
@@ -161,7 +164,8 @@ def _recipe_words(recipe: RecipeValues) -> str:
     entries = recipe.entries[0] + (
         f" and {len(recipe.entries) - 1} more" if len(recipe.entries) > 1 else ""
     )
-    return f"{recipe.letter}{'*' * recipe.partial} {who} ({entries}): {recipe.sentence}"
+    left_open = " (leaves steps open)" if recipe.partial else ""
+    return f"{recipe.letter} {who} ({entries}): {recipe.sentence}{left_open}"
 
 
 def _cells(values: RecipesValues) -> tuple[CodeCell, ...]:
@@ -176,7 +180,7 @@ def _cells(values: RecipesValues) -> tuple[CodeCell, ...]:
 def _cell(code: str, causes: Sequence[RecipeCauseValues]) -> CodeCell:
     sizes = [cause.alone.max_levels for cause in causes if cause.alone is not None]
     steps = dict.fromkeys(f"{cause.step}: {cause.first} | {cause.second}" for cause in causes)
-    return CodeCell(code, _levels(max(sizes, default=None), shapes=True), "\n".join(steps))
+    return CodeCell(code, _levels(max(sizes, default=None), shapes=False), "\n".join(steps))
 
 
 def _codes(lines: Sequence[RecipesLine]) -> tuple[CodeLine, ...]:
@@ -201,10 +205,10 @@ def _counts(audited: Sequence[AuditedName]) -> tuple[str, ...]:
     pairs = [pair for name in audited for pair in name.values.pairs]
     named = sum(bool(pair.causes) for pair in pairs if not pair.same)
     different = sum(not pair.same for pair in pairs)
+    more = f", {own['code only']:,} with steps that nobody states" if own["code only"] else ""
     sentences = [
         f"{numbers.plural(len(audited), 'name')} with {numbers.plural(len(recipes), 'recipe')}, of "
-        f"which {run:,} were run by their zoo's own code: {own['same']:,} as stated, "
-        f"{own['code only']:,} with steps that nobody states.",
+        f"which {run:,} were run by their zoo's own code: {own['same']:,} as stated{more}.",
         f"Of {numbers.plural(different, 'difference')} between two recipes, {named:,} "
         f"{'has' if named == 1 else 'have'} a named step.",
     ]
@@ -213,6 +217,4 @@ def _counts(audited: Sequence[AuditedName]) -> tuple[str, ...]:
         sentences.append(
             "slow and fast are the two image processors that transformers has for one checkpoint."
         )
-    if any(recipe.partial for recipe in recipes):
-        sentences.append("* marks a recipe that leaves steps open.")
     return tuple(sentences)
