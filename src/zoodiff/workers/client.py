@@ -35,9 +35,20 @@ class WorkerClient(Worker):
         answer = self._request_later(messages.Hello(), messages.Versions, doing)
         return lambda: answer().versions
 
-    def describe(self, model: str, weights: str | None, *, doing: str) -> messages.Described:
-        """Return a network's graph, not yet validated, and the framework's own facts."""
-        return self._request(messages.Describe(model, weights), messages.Described, doing)
+    def describe(
+        self,
+        model: str,
+        weights: str | None,
+        *,
+        doing: str,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> messages.Described:
+        """Return a network's graph, not yet validated, and the framework's own facts.
+
+        ``shapes`` are those of inputs whose extents the network leaves open, by name.
+        """
+        request = messages.Describe(model, weights, dict(shapes or {}))
+        return self._request(request, messages.Described, doing)
 
     def load(self, request: messages.Load, *, doing: str) -> messages.Loaded:
         """Load a network under a handle."""
@@ -84,6 +95,18 @@ class WorkerClient(Worker):
         """Return the raw outputs for images ``(batch, channels, height, width)``."""
         request = messages.Run(handle, messages.Array(self.put_array(images)))
         return self.get_array(self._request(request, messages.Outputs, doing).outputs)
+
+    def run_named(
+        self, handle: str, inputs: Mapping[str, NDArray[Any]], *, doing: str
+    ) -> dict[str, NDArray[Any]]:
+        """Return the outputs of one run by name, in the network's order, each in its own type."""
+        sent = {name: messages.Array(self.put_array(array)) for name, array in inputs.items()}
+        answer = self._request(messages.RunNamed(handle, sent), messages.Arrays, doing)
+        outputs, left = {}, exchange.LARGEST_REPLY
+        for name, array in answer.arrays.items():
+            outputs[name] = self.get_array(array, most=left)
+            left -= outputs[name].nbytes
+        return outputs
 
     def decode(
         self, images: Sequence[bytes], geometries: Sequence[Geometry], *, doing: str

@@ -304,6 +304,32 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class RunsNamed(Protocol):
+    """A network that runs on named inputs of any type and rank."""
+
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the outputs of one run by name, in the network's order.
+
+        Raises MeasurementError where the network refuses the inputs or gives no arrays.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesShapes(Protocol):
+    """A backend whose networks leave extents of their inputs open."""
+
+    def describe_at(
+        self, model: str, weights: str | None, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the graph for inputs of these shapes, by name; the others are as usual.
+
+        Raises MeasurementError for an unknown input or a shape that the network does not take.
+        """
+        ...
+
+
+@runtime_checkable
 class HasModes(Protocol):
     """A backend with several execution modes, for example eager and compiled.
 

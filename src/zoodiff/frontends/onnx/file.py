@@ -88,8 +88,11 @@ def graph_from_model(
     *,
     extent: int = _DEFAULT_EXTENT,
     declared: Mapping[str, tuple[tuple[int, ...] | None, int]] | None = None,
+    stated: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Graph:
     """Return the graph of a model whose external data was not read; the model loses large values.
+
+    ``stated`` has shapes of inputs by name, for extents that the model leaves open.
 
     ``declared`` has the shape and element type of every tensor; None to infer them. Control flow
     becomes opaque nodes that keep their nested graphs. Raises MeasurementError for a model that is
@@ -114,7 +117,7 @@ def graph_from_model(
             node.domain = ""  # two names of one domain, of which onnx infers shapes for this
     types, other_types = declared, {}
     if types is None:
-        typed = onnx_shapes.inferred(model, source, extent).graph
+        typed = onnx_shapes.inferred(model, source, extent, stated).graph
         types, other_types = onnx_shapes.shapes(typed), onnx_shapes.other_types(typed)
     in_products(model)
     casts.make_plain(model, types)
@@ -127,6 +130,16 @@ def extent_of(model: ModelProto, source: str, default: int = _DEFAULT_EXTENT) ->
     Raises MeasurementError where the functions of the file cannot be expanded.
     """
     return fitting_extent(expanded(model, source), source, default)
+
+
+def takes_images(model: ModelProto) -> bool:
+    """Whether an input has four axes, as a batch of images has."""
+    held = {tensor.name for tensor in model.graph.initializer}
+    return any(
+        len(value.type.tensor_type.shape.dim) == 4
+        for value in model.graph.input
+        if value.name not in held
+    )
 
 
 class _Walk:

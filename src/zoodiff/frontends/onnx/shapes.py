@@ -16,6 +16,7 @@ from zoodiff.frontends.onnx.protobuf import (
     NodeProto,
     Repeated,
     TypeProto,
+    ValueInfoProto,
 )
 
 Shape = tuple[int, ...]
@@ -54,10 +55,13 @@ def is_standard(node: NodeProto) -> bool:
     return node.domain == "com.microsoft" and node.op_type in STANDARD and not last
 
 
-def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
+def inferred(
+    model: ModelProto, source: str, extent: int, stated: Mapping[str, Shape] | None = None
+) -> ModelProto:
     """Return the model with batch size 1, open extents closed, large values dropped, and shapes.
 
-    The argument is changed. Raises MeasurementError where the inference fails.
+    ``stated`` has shapes of inputs by name. The argument is changed. Raises MeasurementError where
+    the inference fails, and for stated shapes that the file does not take.
     """
     from onnx import shape_inference
 
@@ -68,9 +72,10 @@ def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
             tensor.Clear()
             tensor.name, tensor.data_type = name, kind
             tensor.dims.extend(dims)
-    for value in model.graph.input:
-        if value.name not in stored:
-            _close(value.type.tensor_type.shape.dim, extent)
+    inputs = [value for value in model.graph.input if value.name not in stored]
+    _close_stated(inputs, stated or {}, source)
+    for value in inputs:
+        _close(value.type.tensor_type.shape.dim, extent)
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")  # it may name the open batch size
     del model.graph.value_info[:]
@@ -136,6 +141,42 @@ def _fold(model: ModelProto, types: Mapping[str, tuple[Shape | None, int]]) -> b
         node.CopyFrom(helper.make_node("Constant", [], [results[0].name], value=tensor))
         changed = True
     return changed
+
+
+def _close_stated(
+    inputs: Sequence[ValueInfoProto], stated: Mapping[str, Shape], source: str
+) -> None:
+    """Set the stated extents, and those of the same name in other inputs.
+
+    Raises MeasurementError for an unknown input, and for extents that are fixed otherwise.
+    """
+    declared = {value.name: value.type.tensor_type.shape.dim for value in inputs}
+    named: dict[str, int] = {}
+    for name, shape in stated.items():
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            raise MeasurementError(f"{source} has no input {name}; its inputs are {known}")
+        dims = declared[name]
+        fits = len(dims) == len(shape) and all(
+            not dim.HasField("dim_value") or dim.dim_value == extent
+            for dim, extent in zip(dims, shape, strict=True)
+        )
+        if not fits:
+            words = ",".join(
+                str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?"
+                for dim in dims
+            )
+            raise MeasurementError(
+                f"the input {name} of {source} has the shape [{words}], not {list(shape)}"
+            )
+        for dim, extent in zip(dims, shape, strict=True):
+            if not dim.HasField("dim_value") and dim.dim_param:
+                named.setdefault(dim.dim_param, extent)
+            dim.dim_value = extent
+    for dims in declared.values():
+        for dim in dims:
+            if not dim.HasField("dim_value") and dim.dim_param in named:
+                dim.dim_value = named[dim.dim_param]
 
 
 def _close(dims: Repeated[Dimension], extent: int) -> None:

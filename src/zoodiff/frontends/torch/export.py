@@ -47,12 +47,30 @@ def to_graph(
     if not isinstance(module, torch.fx.GraphModule):
         module.eval()
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    example = torch.empty(*input_shape, device=device)
+    return graph_of_call(
+        module, (torch.empty(*input_shape, device=device),), {}, source, tables or {}
+    )
+
+
+def graph_of_call(
+    module: Module,
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    source: str,
+    tables: Tables | None = None,
+) -> Graph:
+    """Return the graph of a call of a module, in the mode that the module is in.
+
+    Arguments may be nested; of tensors only shape, type and device are read. Raises
+    MeasurementError where ``torch.export`` cannot trace the call.
+    """
+    import torch
+
     try:
         # Without gradients, as at inference: where a module turns them off itself, the export
         # would put that part into a function of its own.
         with torch.no_grad(), _without_stack_traces():
-            program = torch.export.export(module, (example,), strict=False)
+            program = torch.export.export(module, arguments, dict(keywords), strict=False)
             if writes_into_shared_memory(program.graph):
                 program = program.run_decompositions({})
     except Exception as error:

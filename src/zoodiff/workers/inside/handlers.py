@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.graph.ir import Graph
     from zoodiff.workers.inside.arrays import WorkerArrays
     from zoodiff.zoos.base import Backend, Network, TakesWeights
 
@@ -67,7 +68,7 @@ class Handlers:
     def on_describe(self, request: messages.Describe) -> messages.Described:
         """Return the graph of a network, without weights, and the framework's own counts."""
         begin = time.perf_counter()
-        graph = self.backend.describe(request.model, request.weights)
+        graph = self._described(request)
         seconds = time.perf_counter() - begin
         facts = self.backend.facts(request.model, request.weights)
         return messages.Described(
@@ -78,6 +79,16 @@ class Handlers:
             seconds=seconds,
             peak_rss_bytes=peak_rss_bytes(),
         )
+
+    def _described(self, request: messages.Describe) -> Graph:
+        from zoodiff.zoos.base import TakesShapes
+
+        backend = self.backend
+        if not request.shapes:
+            return backend.describe(request.model, request.weights)
+        if not isinstance(backend, TakesShapes):
+            raise MeasurementError("networks of this zoo take inputs of their own shapes only")
+        return backend.describe_at(request.model, request.weights, request.shapes)
 
     def on_forget(self, request: messages.Forget) -> messages.Done:
         """Move PyTorch's compilation cache to this folder, which the parent owns."""
@@ -216,6 +227,17 @@ class Handlers:
             batch = batch.transpose(0, 2, 3, 1)
         outputs = network.run(np.ascontiguousarray(batch, dtype=np.float32))
         return messages.Outputs(self._put(np.asarray(outputs)))
+
+    def on_run_named(self, request: messages.RunNamed) -> messages.Arrays:
+        """Run once on named inputs; return the outputs by name."""
+        from zoodiff.zoos.base import RunsNamed
+
+        network, _ = self._networks[request.handle]
+        if not isinstance(network, RunsNamed):
+            raise MeasurementError("networks of this zoo take one batch of images")
+        inputs = {name: self._arrays.get(array) for name, array in request.inputs.items()}
+        outputs = network.run_named(inputs)
+        return messages.Arrays({name: self._put(array) for name, array in outputs.items()})
 
     def on_pixels(self, request: messages.Pixels) -> messages.Decoded:
         """Decode concatenated images and resize them to each geometry.

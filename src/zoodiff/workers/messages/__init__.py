@@ -51,7 +51,14 @@ from zoodiff.workers.messages.timing import (
     Times,
     WeightsSize,
 )
-from zoodiff.workers.messages.weights import Arrays, Assign, Outputs, Run, Weights
+from zoodiff.workers.messages.weights import (
+    Arrays,
+    Assign,
+    Outputs,
+    Run,
+    RunNamed,
+    Weights,
+)
 
 __all__ = [
     "METHODS",
@@ -93,6 +100,7 @@ __all__ = [
     "Recipe",
     "Recipes",
     "Run",
+    "RunNamed",
     "RuntimeInfo",
     "Scenario",
     "ScenarioLoad",
@@ -122,6 +130,7 @@ REQUESTS: dict[str, type] = {
     "weights": Weights,
     "assign": Assign,
     "run": Run,
+    "run_named": RunNamed,
     "pixels": Pixels,
     "classify": Classify,
     "predict": Predict,

@@ -27,6 +27,8 @@ class Describe:
 
     model: str
     weights: str | None
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shapes of inputs by name, for extents that the network leaves open."""
 
 
 @dataclass(frozen=True)

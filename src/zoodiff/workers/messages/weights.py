@@ -31,6 +31,14 @@ class Run:
 
 
 @dataclass(frozen=True)
+class RunNamed:
+    """Runs a network once on inputs of any type and rank, by name."""
+
+    handle: str
+    inputs: dict[str, Array]
+
+
+@dataclass(frozen=True)
 class Arrays:
     """Arrays by name."""
 

@@ -10,7 +10,12 @@ from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.zoos.files.entries import opened
 
 _Backend = TypeVar("_Backend")
-_METHODS = {"describe": "described", "facts": "described", "load": "loaded"}
+_METHODS = {
+    "describe": "described",
+    "describe_at": "described",
+    "facts": "described",
+    "load": "loaded",
+}
 
 
 def guarded(backend: type[_Backend]) -> type[_Backend]:
@@ -19,7 +24,8 @@ def guarded(backend: type[_Backend]) -> type[_Backend]:
     A file is untrusted: a defect of it may surface anywhere, as any kind of exception.
     """
     for name, done in _METHODS.items():
-        setattr(backend, name, _guarded_method(getattr(backend, name), done))
+        if hasattr(backend, name):
+            setattr(backend, name, _guarded_method(getattr(backend, name), done))
     return backend
 
 

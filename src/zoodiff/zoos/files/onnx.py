@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from zoodiff.frontends.onnx.protobuf import ModelProto
     from zoodiff.graph.ir import Graph
 
+_LENGTH = 32
+"""What stands in for open extents of a file without images: the length of a sequence."""
+
 
 @guarded
 class OnnxFiles:
@@ -49,14 +52,25 @@ class OnnxFiles:
             read = load(path)
             return graph_from_model(read, path.name, extent=self._extent(model, read, file))
 
+    def describe_at(
+        self, model: str, weights: str | None, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the graph of the file for inputs of these shapes."""
+        from zoodiff.frontends.onnx.file import graph_from_model, load
+
+        path, extent = opened(model)
+        with self._followed.first(path):
+            return graph_from_model(load(path), path.name, extent=extent, stated=shapes)
+
     def _extent(self, model: str, read: ModelProto, file: SteadyFile) -> int:
         """What stands in for open extents: the size that was asked for, or one that fits."""
-        from zoodiff.frontends.onnx.file import extent_of
+        from zoodiff.frontends.onnx.file import extent_of, takes_images
 
         path, extent = opened(model)
         if is_sized(model):
             return extent
         if file.digest not in self._extents:
+            extent = extent if takes_images(read) else _LENGTH
             self._extents[file.digest] = extent_of(read, path.name, extent)
         return self._extents[file.digest]
 

@@ -13,6 +13,7 @@ from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.torch_calls import TorchCall, call_of_program, run_call
 from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
 from zoodiff.zoos.scan import program as scan
 from zoodiff.zoos.steady import steady
@@ -60,6 +61,8 @@ class ExportedNetwork:
     weights_sha256: str | None
     weights_state: WeightsState = "file"
     layout: Literal["NCHW", "NHWC"] = "NCHW"
+    _call: TorchCall | None = None
+    """How it is called with named inputs; None where that is not known."""
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """Return parameters and buffers by their names in the program."""
@@ -85,6 +88,12 @@ class ExportedNetwork:
                 outputs.append(output.numpy()[: len(part)])
         return np.concatenate(outputs).reshape(len(batch), -1)
 
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run on named inputs, by their place in what is returned."""
+        if self._call is None:
+            raise MeasurementError("scripts do not say which inputs they take")
+        return run_call(self._forward, self._call, inputs)
+
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raise MeasurementError: a program does not say how images are prepared."""
         raise MeasurementError("a program does not say how images are prepared")
@@ -96,6 +105,16 @@ def program_scope(mode: str, batch: int | None) -> dict[str, str]:
     if batch is not None:
         calls = "one an image" if batch == 1 else f"one for {batch} images, zeros where fewer"
     return modes.torch_scope(mode) | {"calls": calls}
+
+
+def _takes_one_batch(program: Any) -> bool:
+    """Whether a program has one input, of real numbers, with a batch as its first axis."""
+    names = program.graph_signature.user_inputs
+    inputs = [node for node in program.graph.nodes if node.name in names]
+    if len(inputs) != 1 or len(names) != 1:
+        return False
+    value = inputs[0].meta["val"]
+    return bool(value.is_floating_point()) and value.dim() > 0
 
 
 @guarded
@@ -122,8 +141,22 @@ class TorchFiles:
         from zoodiff.frontends.torch.export import to_graph
 
         program = self._open(model)
+        if not _takes_one_batch(program):
+            return self._graph(model, program, {})
         shape = self._shape(model, program)[0]
         return to_graph(program.module(), shape, opened(model)[0].name)
+
+    def describe_at(
+        self, model: str, weights: str | None, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the graph of the program for inputs of these shapes."""
+        return self._graph(model, self._open(model), shapes)
+
+    def _graph(self, model: str, program: Any, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
+        from zoodiff.frontends.torch.export import graph_of_call
+
+        arguments, keywords = call_of_program(program).example(shapes)
+        return graph_of_call(program.module(), arguments, keywords, opened(model)[0].name)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the program's own parameters, and the floating-point values in its buffers."""
@@ -150,7 +183,11 @@ class TorchFiles:
             load_stages.stage(load_stages.WEIGHTS),
         ):
             program = self._open(model)
-        shape, batch = self._shape(model, program)
+        call = call_of_program(program)
+        if _takes_one_batch(program):
+            shape, batch = self._shape(model, program)
+        else:
+            shape, batch = next((tuple(x.shape) for x in call.leaves if hasattr(x, "shape")), ()), 1
         with load_stages.stage(load_stages.BUILD):
             module = program.module()
         with load_stages.stage(load_stages.COMPILE):
@@ -163,6 +200,7 @@ class TorchFiles:
             scope=program_scope(mode, batch),
             weights_sha256=None if weights == RANDOM else file.digest,
             weights_state="random" if weights == RANDOM else "file",
+            _call=call,
         )
 
     def _open(self, model: str) -> Any:

@@ -71,6 +71,10 @@ class OnnxNetwork:
         result: NDArray[np.float32] = self._call(batch).reshape(len(batch), -1)
         return result
 
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run on named inputs, by name."""
+        return self._call.run_named(inputs)
+
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Apply the published value range, mean and std to images of the input's size.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TYPES = {
+    "tensor(bool)": "bool",
     "tensor(double)": "float64",
     "tensor(float16)": "float16",
+    "tensor(int16)": "int16",
     "tensor(int32)": "int32",
     "tensor(int64)": "int64",
     "tensor(int8)": "int8",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
     "tensor(uint8)": "uint8",
 }
 """Numpy's names of input types other than single precision."""
+_FLOAT = "tensor(float)"
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
@@ -97,6 +104,37 @@ class OrtNetwork:
         return np.concatenate(
             [self._run(model_input.name, batch[i : i + 1]) for i in range(len(batch))]
         )
+
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run by name; an input that is not given is filled with zeros.
+
+        Raises MeasurementError for inputs that are refused, and for outputs that are no arrays.
+        """
+        import numpy as np
+
+        feeds = {}
+        for known in self._session.get_inputs():
+            if known.type not in {_FLOAT, *_TYPES}:
+                raise MeasurementError(f"the input {known.name} is a {known.type}")
+            dtype = _TYPES.get(known.type, "float32")
+            if known.name in inputs:
+                feeds[known.name] = np.asarray(inputs[known.name]).astype(dtype, copy=False)
+            else:  # nothing reads it: the graph would have it
+                shape = [n if isinstance(n, int) and n > 0 else 1 for n in known.shape]
+                feeds[known.name] = np.zeros(shape, dtype)
+        if unknown := sorted(inputs.keys() - feeds.keys()):
+            raise MeasurementError(f"the network has no input {unknown[0]}")
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            results = self._session.run(names, feeds)
+        except Exception as error:  # ONNX Runtime raises many kinds
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"ONNX Runtime refuses the inputs ({reason})") from None
+        outputs = dict(zip(names, results, strict=True))
+        for name, value in outputs.items():
+            if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+                raise MeasurementError(f"the output {name} is no array of numbers")
+        return outputs
 
     def _run(self, name: str, batch: NDArray[Any]) -> NDArray[Any]:
         import numpy as np

@@ -69,6 +69,12 @@ class Session:
         """Return the first output for a batch in the file's own layout."""
         return self._runtime(batch)
 
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run by name; OpenVINO runs one batch only."""
+        if not isinstance(self._runtime, OrtNetwork):
+            raise MeasurementError("OpenVINO runs networks of one input")
+        return self._runtime.run_named(inputs)
+
     def weights_access(self) -> WeightsAccess:
         """Return initialisers and constants by name, including those of light files.
 
