@@ -140,8 +140,8 @@ CASES = (
     ),
     case(
         "diff a b --graph-only --no-run --prove --weights --download --without x --without y "
-        "--input-range 0:255 --seed 3 --html h --svg s --png p --model-explorer m --netron n "
-        + ARE_LIMITED,
+        "--input-range 0:255 --input ids=int64[1,32] --input mask=bool[1,32] --example e.npz "
+        "--seed 3 --html h --svg s --png p --model-explorer m --netron n " + ARE_LIMITED,
         "diff",
         api.DiffRequest(
             a="a",
@@ -153,6 +153,8 @@ CASES = (
             download=True,
             without=("x", "y"),
             input_range=(0.0, 255.0),
+            inputs=("ids=int64[1,32]", "mask=bool[1,32]"),
+            example=Path("e.npz"),
             seed=3,
             layer_outputs=True,
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from zoodiff.accuracy.attribution.preprocessing_diff import (
@@ -11,6 +12,7 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
     compare_preprocessing,
 )
 from zoodiff.api.pools import workers
+from zoodiff.api.stated_inputs import stated_inputs
 from zoodiff.architecture.diff import Diff, Sameness, Side
 from zoodiff.equivalence.answer import Answer, OutputsEvidence
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
@@ -72,6 +74,10 @@ class DiffRequest:
     """Least and largest input value; None to try several ranges."""
     seed: int = 0
     """Seed of the generated inputs and the drawn weights."""
+    inputs: tuple[str, ...] = ()
+    """What inputs are that the networks do not say: ``NAME=TYPE[EXTENTS]``, and ``:LOW..HIGH``."""
+    example: str | Path | Mapping[str, Any] | None = None
+    """Arrays by the name of the input, or the path of an ``.npz`` file with them."""
     layer_outputs: bool = False
     """Also compare the output of each layer with that of its counterpart."""
 
@@ -208,6 +214,7 @@ def diff(
         seed=request.seed,
         value_range=request.input_range,
         layers=request.layer_outputs,
+        inputs=stated_inputs(request.inputs, request.example),
     )
     with workers(limits) as engine:
         comparison = compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from zoodiff.architecture import graph_cache
@@ -20,14 +20,23 @@ from zoodiff.zoos.registry import Entry
 
 
 def describe(
-    engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
+    engine: WorkerPool,
+    entry: Entry,
+    *,
+    role: str = "describe",
+    threads: int = 1,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[Graph, Described]:
-    """Return the entry's graph and the facts that its worker reports with it."""
+    """Return the entry's graph and the facts that its worker reports with it.
+
+    ``shapes`` are those of inputs whose extents the network leaves open, by name.
+    """
     worker = engine.worker(entry.worker, role, threads=threads)
     described = worker.describe(
         entry.worker_model,
         entry.weights_name if entry.weights else "random",
         doing=f"describing {entry.model.name}",
+        shapes=shapes,
     )
     try:
         graph = Graph.from_dict(described.graph)

@@ -78,6 +78,10 @@ class Domain:
     precisions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """Where the networks part outside of it, one sentence each."""
+    inputs: tuple[str, ...] = ()
+    """What named inputs were given, one sentence each; empty for images."""
+    outputs: tuple[str, ...] = ()
+    """Which outputs were compared with which; empty for a single one."""
 
 
 @dataclass(frozen=True)

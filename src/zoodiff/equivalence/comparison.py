@@ -22,12 +22,19 @@ from zoodiff.equivalence.normalisation import compare_normalisation
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.rounded_weights import canonical_steps
-from zoodiff.equivalence.runs import probes
-from zoodiff.equivalence.runs.execution import Execution, Questions, execute
+from zoodiff.equivalence.runs import named_inputs, probes
+from zoodiff.equivalence.runs.execution import (
+    Execution,
+    Questions,
+    execute,
+)
+from zoodiff.equivalence.runs.named_inputs import StatedInput
+from zoodiff.equivalence.runs.named_probes import named_probes
+from zoodiff.equivalence.runs.named_runs import NamedRun, NamedRuns, execute_named, questions_of
 from zoodiff.equivalence.runs.native_run import run_with, weights_of
 from zoodiff.equivalence.runs.sides import Sides
 from zoodiff.equivalence.runs.sides import sides as workers_of
-from zoodiff.equivalence.runs.sizes import at_one_size
+from zoodiff.equivalence.runs.sizes import at_one_size, at_shapes
 from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import NOTHING_COMPARED, from_graphs, from_proof, from_weights
@@ -66,6 +73,8 @@ class Effort:
     """The least and the largest value of inputs; several ranges are tried without."""
     layers: bool = False
     """Compare the outputs of aligned layers, too, in the interpreter."""
+    inputs: tuple[StatedInput, ...] = ()
+    """What is said of the inputs; networks are then run on named inputs."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ def _compare(
 ) -> Comparison:
     a, b = sides.entries
     progress(f"building {a} and {b}")
-    sides, diff = _diff(sides, without)
+    sides, diff = _diff(sides, without, effort.inputs)
     if not (effort.run or effort.weights or effort.prove):
         return Comparison(from_graphs(diff, NOTHING_COMPARED), diff)
     have_weights = a.weights is not None and b.weights is not None
@@ -183,6 +192,8 @@ def _weights_alone(sides: Sides, diff: Diff, effort: Effort, progress: Progress)
 
 def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
     """Run both and compare their weights."""
+    if effort.inputs or named_inputs.are_needed(diff):
+        return _named_case(sides, diff, effort, progress)
     shapes = [probes.input_shape(side.canonical) for side in (diff.a, diff.b)]
     if shapes[0] != shapes[1]:
         words = " and ".join("x".join(map(str, shape[1:])) for shape in shapes)
@@ -208,6 +219,28 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
     bare = tuple(replace(run, weights={}) for run in runs)
     case = Case(with_activation_scales(diff), questions, (bare[0], bare[1]), None, "", None)
     return _with_weights(case, (runs[0].weights, runs[1].weights), runs, progress)
+
+
+def _named_case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
+    """Run both on named inputs and compare their weights."""
+    inputs = named_inputs.named_inputs(diff, effort.inputs)
+    if effort.value_range is not None:
+        low, high = effort.value_range
+        inputs = tuple(
+            replace(each, low=low, high=high) if each.kind == "real" else each for each in inputs
+        )
+    drawn = named_probes(inputs, seed=effort.seed)
+    progress(f"running {sides.entries[0]} and {sides.entries[1]}")
+
+    def run(pool: WorkerPool, entry: Entry) -> NamedRuns:
+        side = 0 if entry is sides.entries[0] else 1
+        how = NamedRun(side, effort.seed, fetch=effort.download, threads=sides.threads)
+        return execute_named(pool, entry, drawn, how)
+
+    runs = sides.ask(run, _parameters(diff))
+    questions, chosen = questions_of(inputs, drawn, runs)
+    case = Case(with_activation_scales(diff), questions, chosen, None, "", None)
+    return _with_weights(case, (runs[0].weights, runs[1].weights), chosen, progress)
 
 
 def _with_weights(
@@ -260,17 +293,26 @@ def _related(
         return (WeightRelation("unrelated", (), sentence),)
 
 
-def _diff(sides: Sides, without: Sequence[str] = ()) -> tuple[Sides, Diff]:
+def _diff(
+    sides: Sides, without: Sequence[str] = (), inputs: Sequence[StatedInput] = ()
+) -> tuple[Sides, Diff]:
     """Describe both entries in the workers that run them later, and compare their graphs.
 
     The entries that come back may be files at another size than their usual one.
     """
 
+    said = {each.name: each.shape for each in inputs if each.shape is not None}
+    known: list[Graph] = []
+
     def describe(pool: WorkerPool, entry: Entry) -> Graph:
-        return graph_of(pool, entry, role="run", threads=sides.threads)
+        graph = graph_of(pool, entry, role="run", threads=sides.threads)
+        known.append(graph)
+        return named_inputs.without_unread(at_shapes(pool, entry, graph, said, sides.threads))
 
     names = [str(entry.ref) for entry in sides.entries]
     sized, graphs = at_one_size(sides, sides.ask(describe), describe)
+    named_inputs.check_names(known, inputs)
+    graphs = graphs[0], named_inputs.in_order_of(*graphs)
     return sized, compare_graphs(*graphs, *names, without=without)
 
 
@@ -290,4 +332,4 @@ def _proof(sides: Sides, effort: Effort) -> Proof:
         return lambda weights, image: run_with(pool, entry, weights, image, threads=sides.threads)
 
     runners = (runner(drawn.pools[0], a), runner(drawn.pools[1], b))
-    return prove(_diff(drawn)[1], runners, seed=effort.seed)
+    return prove(_diff(drawn, (), effort.inputs)[1], runners, seed=effort.seed)

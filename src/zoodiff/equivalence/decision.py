@@ -32,6 +32,7 @@ from zoodiff.equivalence.outputs import (
     parting,
     precision,
 )
+from zoodiff.equivalence.runs.named_inputs import is_embedding
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
@@ -101,18 +102,31 @@ class _Decision:
 
     def _doubt(self, outputs: Outputs) -> str:
         """Why agreeing outputs prove nothing here; empty where they prove equality."""
+        questions = self._case.questions
         if not self._parting and not self._weights_differ() and self._case.compared is not None:
-            return ""
+            return questions.doubt
+        if questions.doubt or (questions.untried and self._tables_differ()):
+            apart = "weights differ" if self._weights_differ() else "weights were not compared"
+            return questions.doubt or f"{apart}, and only {'; '.join(questions.untried)}"
         if outputs.interpreted is None:
             unknown = outputs.distrust or "double precision was not tried"
             count = max(len(side.canonical.outputs) for side in (self._diff.a, self._diff.b))
-            if count > 1:
+            if count > 1 and self._case.questions.images:
                 return f"only the first of {count} outputs was compared ({unknown})"
             if outputs.coarse and (self._parting or self._weights_differ()):
                 return f"numbers of few bits hide small differences ({unknown})"
         if outputs.constant and not outputs.coarse:
             return "the outputs hardly depend on the input, so equal ones prove nothing"
         return ""
+
+    def _tables_differ(self) -> bool:
+        """Whether a table of ids may differ: not all of its rows are tried."""
+        compared = self._case.compared
+        if compared is None:
+            return True
+        layers = {x.a for x in compared.different} | {x.b for x in compared.different}
+        nodes = (*self._diff.a.canonical.nodes, *self._diff.b.canonical.nodes)
+        return any(is_embedding(node) and node.name in layers for node in nodes)
 
     def _of_few_bits(self, outputs: Outputs, domain: Domain) -> Answer:
         """The answer for networks of few bits whose outputs agree: double precision decides."""

@@ -11,6 +11,7 @@ from zoodiff.equivalence.answer import Domain
 from zoodiff.equivalence.outputs import BUDGET, Case, Outputs, precision
 from zoodiff.equivalence.runs.execution import BATCH, Execution
 from zoodiff.equivalence.runs.interpreted import LARGEST_HALF, obstacle, overflows
+from zoodiff.equivalence.runs.probes import Probe
 from zoodiff.equivalence.tolerance import MARGIN, deviation, spread
 
 _SHOWN = 3
@@ -19,6 +20,8 @@ _SHOWN = 3
 
 def domain_of(case: Case, outputs: Outputs) -> Domain:
     """Return the sizes, batches and precisions tried, and notes on where the networks differ."""
+    if not isinstance(case.questions.probes[0], Probe):
+        return _domain_of_named(case)
     a, b = case.runs
     shape = case.questions.probes[0].values.shape
     sizes, batches, notes = [_size(shape)], [1], []
@@ -44,6 +47,17 @@ def domain_of(case: Case, outputs: Outputs) -> Domain:
     return Domain(tuple(sizes), tuple(batches), tuple(precisions), tuple(notes))
 
 
+def _domain_of_named(case: Case) -> Domain:
+    """The domain for networks that were run on named inputs: what was tried, and the pairing."""
+    precisions = dict.fromkeys(precision(side) for side in (case.diff.a, case.diff.b))
+    return Domain(
+        precisions=tuple(precisions),
+        notes=(*case.questions.notes, *_overflows(case)),
+        inputs=(*case.questions.inputs, *case.questions.untried),
+        outputs=case.questions.paired,
+    )
+
+
 def _other_size(
     case: Case, outputs: Outputs, sizes: list[str], limit: float, shape: Sequence[int]
 ) -> list[str]:
@@ -65,9 +79,10 @@ def _overflows(case: Case) -> list[str]:
     """Notes on layers whose values overflow half precision on the generated inputs."""
     if case.weights is None:
         return []
-    inputs = [(p.name, p.values.astype(np.float64)) for p in case.questions.probes]
+    feeds = [(p.name, p.feeds(case.diff)) for p in case.questions.probes]
     notes = []
-    for side, weights in zip((case.diff.a, case.diff.b), case.weights, strict=True):
+    for k, (side, weights) in enumerate(zip((case.diff.a, case.diff.b), case.weights, strict=True)):
+        inputs = [(name, both[k]) for name, both in feeds]
         if precision(side) != "float16" or obstacle(side):
             continue
         chosen = inputs[: max(int(BUDGET // max(side.counts.macs, 1)), 1)]
@@ -97,7 +112,7 @@ def _frozen(case: Case) -> str:
 
 def _batch_dependent(run: Execution, limit: float) -> bool:
     assert run.batch is not None
-    singles = np.concatenate([x.reshape(1, -1) for x in run.outputs[: len(run.batch)]])
+    singles = np.concatenate([x[0].reshape(1, -1) for x in run.outputs[: len(run.batch)]])
     rows = run.batch.reshape(len(run.batch), -1)
     if rows.shape != singles.shape:
         return True

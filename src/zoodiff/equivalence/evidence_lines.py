@@ -75,6 +75,10 @@ def _outputs(of: Evident) -> str:
     parts = [f"{_apart(of, outputs)}{weights_note}"]
     if domain.sizes:
         parts.append(f"{_counted('size', domain.sizes)}")
+    if domain.inputs:
+        parts.append(f"inputs {'; '.join(domain.inputs)}")
+    if domain.outputs:
+        parts.append(f"outputs {'; '.join(domain.outputs)}")
     if domain.batches:
         parts.append(_counted("batch", [str(n) for n in domain.batches]))
     if outputs.reason and of.answer.reason != outputs.reason:

@@ -62,8 +62,9 @@ def compare_layers(
         return LayerOutputs(reason=reason)
     try:
         probe = probes.probes(diff.a.canonical, seed=seed)[0]
-        first = run_keeping(diff.a.canonical, a, probe.values, _tensors(diff.alignment, 0))
-        second = run_keeping(diff.b.canonical, b, probe.values, _tensors(diff.alignment, 1))
+        feeds = probe.feeds(diff)
+        first = run_keeping(diff.a.canonical, a, feeds[0], _tensors(diff.alignment, 0))
+        second = run_keeping(diff.b.canonical, b, feeds[1], _tensors(diff.alignment, 1))
     except MeasurementError as error:
         return LayerOutputs(reason=str(error))
     return _result(diff, first, second, rounding, f'one generated input ("{probe.name}")')

@@ -14,10 +14,10 @@ from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import (
     MARGIN,
     Deviation,
-    deviation,
+    largest_deviation,
     least_rounding,
     pooled,
-    spread,
+    scales_of,
 )
 from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.errors import MeasurementError
@@ -104,21 +104,24 @@ def measure(case: Case) -> Outputs:
     a, b = case.runs
     measured, rounding, blind, best = [], [], 0, 0
     names = [p.name for p in case.questions.probes]
-    classes = all(x.ndim <= 2 and x.size > 1 for x in (a.outputs[0], b.outputs[0]))
+    classes = case.questions.images and all(
+        x.ndim <= 2 and x.size > 1 for x in (a.outputs[0][0], b.outputs[0][0])
+    )
     for k, name in enumerate(names):
         first, second = a.outputs[k], b.outputs[k]
-        scale = spread(first) or spread(second)
-        if not (np.isfinite(first).any() or np.isfinite(second).any()):
+        scales = scales_of(first, second)
+        if not any(np.isfinite(x).any() for x in (*first, *second)):
             blind += 1
-        apart = deviation(first, second, scale)
-        measured.append((name, apart))
+        measured.append((name, largest_deviation(first, second, scales)))
         rounding.append(
-            least_rounding(first, scale) + sum(_moved_by_one_unit(run, k, scale) for run in (a, b))
+            max(map(least_rounding, first, scales))
+            + sum(_moved_by_one_unit(run, k, scales) for run in (a, b))
         )
-        if classes and first.size == second.size:
-            best += int(np.argmax(first) != np.argmax(second))
+        if classes and first[0].size == second[0].size:
+            best += int(np.argmax(first[0]) != np.argmax(second[0]))
     reference = a.outputs[0]
-    varied = max(deviation(reference, output, spread(reference)) for output in a.outputs)
+    scales = scales_of(reference, reference)
+    varied = max(largest_deviation(reference, output, scales) for output in a.outputs)
     deviations = pooled(measured, rounding)
     return Outputs(
         deviations,
@@ -132,14 +135,14 @@ def measure(case: Case) -> Outputs:
     )
 
 
-def _moved_by_one_unit(run: Execution, k: int, scale: float) -> float:
+def _moved_by_one_unit(run: Execution, k: int, scales: Sequence[float]) -> float:
     """How far one unit in the last place moves the outputs of probe ``k``, measured or typical."""
     if k < len(run.moved):
-        return finite(deviation(run.outputs[k], run.moved[k], scale))
+        return finite(largest_deviation(run.outputs[k], run.moved[k], scales))
     return float(
         np.median(
             [
-                finite(deviation(before, after, spread(before)))
+                finite(largest_deviation(before, after, scales_of(before, before)))
                 for before, after in zip(run.outputs, run.moved, strict=False)
             ]
         )
@@ -153,14 +156,16 @@ def hold_against_double(case: Case, outputs: Outputs) -> None:
     if case.weights is None:
         outputs.distrust = case.no_weights
         return
-    problem = next(filter(None, map(obstacle, (case.diff.a, case.diff.b))), "")
+    opaque = not case.questions.images
+    sides = (case.diff.a, case.diff.b)
+    problem = next(filter(None, (obstacle(side, opaque=opaque) for side in sides)), "")
     if problem:
         outputs.distrust = problem
         return
     chosen = _affordable(case, outputs)
-    inputs = [case.questions.probes[k].values.astype(np.float64) for k in chosen]
+    inputs = [case.questions.probes[k].feeds(case.diff) for k in chosen]
     try:
-        double = Interpreted(case.diff, *case.weights, inputs)
+        double = Interpreted(case.diff, *case.weights, inputs, case.questions.outputs)
     except MeasurementError as error:
         outputs.distrust = str(error)
         return
@@ -172,17 +177,17 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
     own: dict[int, float] = {}
     misread: dict[str, list[float]] = {}
     for place, k in enumerate(chosen):
-        scale = spread(case.runs[0].outputs[k]) or spread(case.runs[1].outputs[k])
+        scales = scales_of(case.runs[0].outputs[k], case.runs[1].outputs[k])
         for side, run, in_double in zip(
             (case.diff.a, case.diff.b),
             case.runs,
             (double.outputs_a[place], double.outputs_b[place]),
             strict=True,
         ):
-            apart = deviation(run.outputs[k], in_double[0], scale)
-            moved = _moved_by_one_unit(run, k, scale)
+            apart = largest_deviation(run.outputs[k], in_double[: len(scales)], scales)
+            moved = _moved_by_one_unit(run, k, scales)
             limit = _COARSE if precision(side) != "float32" else max(_TRUSTED, _AMPLIFIED * moved)
-            if not apart <= limit and np.isfinite(run.outputs[k]).all():
+            if not apart <= limit and all(np.isfinite(x).all() for x in run.outputs[k]):
                 misread.setdefault(side.name, []).append(apart)
             own[k] = own.get(k, 0.0) + finite(apart)
     for side in (case.diff.a, case.diff.b):
@@ -233,9 +238,10 @@ def finite(value: float) -> float:
 def differs_each_time(run: Execution) -> bool:
     """Whether a network gives other outputs when it runs the same input again."""
     first, again, moved = run.outputs[0], run.repeated, run.moved[0]
-    scale = spread(first)
-    limit = MARGIN * max(finite(deviation(first, moved, scale)), least_rounding(first, scale))
-    return any(deviation(first, each, scale) > limit for each in again)
+    scales = scales_of(first, first)
+    least = max(map(least_rounding, first, scales))
+    limit = MARGIN * max(finite(largest_deviation(first, moved, scales)), least)
+    return any(largest_deviation(first, each, scales) > limit for each in again)
 
 
 def precision(side: Side) -> str:

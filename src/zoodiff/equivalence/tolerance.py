@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MARGIN = 8.0
 """How many times what rounding explains two outputs may differ: rounding is estimated from few
@@ -80,6 +83,21 @@ def least_rounding(outputs: Any, scale: float) -> float:
     values = values[np.isfinite(values)]
     size = float(np.max(np.abs(values), initial=0.0))
     return _UNIT * size / scale if scale > 0 else 0.0
+
+
+def scales_of(first: Sequence[NDArray[Any]], second: Sequence[NDArray[Any]]) -> tuple[float, ...]:
+    """Return the spread of each output of the first network, or of the second's where it is 0."""
+    return tuple(spread(x) or spread(y) for x, y in zip(first, second, strict=True))
+
+
+def largest_deviation(
+    a: Sequence[NDArray[Any]], b: Sequence[NDArray[Any]], scales: Sequence[float]
+) -> float:
+    """Return the largest deviation of several outputs, each relative to its own scale."""
+    if len(a) != len(b):
+        return float("inf")
+    apart = [deviation(x, y, scale) for x, y, scale in zip(a, b, scales, strict=True)]
+    return max(apart, default=0.0)
 
 
 def pooled(measured: Sequence[tuple[str, float]], rounding: Sequence[float]) -> list[Deviation]:

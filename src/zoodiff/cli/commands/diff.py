@@ -64,6 +64,18 @@ class DiffOptions:
             metavar="LOW:HIGH", help="Generate inputs in this range; several are tried without."
         ),
     ] = None
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=TYPE[EXTENTS]",
+            help="State an input, e.g. ids=int64[1,32] or ids=int64[1,32]:0..99 (repeat).",
+        ),
+    ] = None
+    example: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also run on these arrays: .npz, by name of the input."),
+    ] = None
     seed: Annotated[int, typer.Option(help="Seed of the generated inputs.")] = 0
     fail_on: Annotated[
         FailOn | None,
@@ -164,6 +176,8 @@ def _report(o: DiffOptions, other: str, limits: Limits | None) -> DiffReport:
         download=o.download,
         without=tuple(o.without or ()),
         input_range=_range(o.input_range),
+        inputs=tuple(o.input or ()),
+        example=o.example,
         seed=o.seed,
         layer_outputs=bool(_files(o)),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.engines.pool import WorkerPool
+from zoodiff.equivalence.runs.named_probes import NamedProbe
 from zoodiff.equivalence.runs.native_run import most_bytes
 from zoodiff.equivalence.runs.probes import Probe
 from zoodiff.errors import MeasurementError, ZoodiffError
@@ -19,31 +20,53 @@ from zoodiff.zoos.registry import Entry
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_HANDLE = "answer"
+HANDLE = "answer"
+"""Of the network that a worker runs."""
 BATCH = 3
 """Images of the batch that is tried beside single ones."""
+
+
+Outputs = tuple["NDArray[Any]", ...]
+"""The outputs of one run that are compared; of a batch of images the first."""
 
 
 @dataclass(frozen=True)
 class Questions:
     """The inputs on which networks are run."""
 
-    probes: tuple[Probe, ...]
+    probes: tuple[Probe, ...] | tuple[NamedProbe, ...]
     other_size: NDArray[np.float32] | None = None
     """An image of another size, (1, channels, rows, columns)."""
     moved: int = 0
     """How many of the probes are run again, moved by one unit in the last place."""
+    inputs: tuple[str, ...] = ()
+    """What named inputs are given, one sentence each; empty for images."""
+    outputs: tuple[tuple[int, int], ...] | None = None
+    """Positions of the outputs that are compared; None for the first of images."""
+    paired: tuple[str, ...] = ()
+    """Which outputs are compared with which, in words."""
+    untried: tuple[str, ...] = ()
+    """Which ids of a vocabulary were tried where not all were, one sentence each."""
+    notes: tuple[str, ...] = ()
+    """Where the networks part outside of the inputs that decide, one sentence each."""
+    doubt: str = ""
+    """Why outputs that agree prove nothing."""
+
+    @property
+    def images(self) -> bool:
+        """Whether networks are run on one batch of images."""
+        return self.outputs is None
 
 
 @dataclass(frozen=True)
 class Execution:
     """The outputs and weights of one network."""
 
-    outputs: tuple[NDArray[Any], ...]
+    outputs: tuple[Outputs, ...]
     """Of each probe."""
-    moved: tuple[NDArray[Any], ...]
+    moved: tuple[Outputs, ...]
     """Of the first probes, moved by one unit in the last place."""
-    repeated: tuple[NDArray[Any], ...]
+    repeated: tuple[Outputs, ...]
     """Of the first probe, run again."""
     batch: NDArray[Any] | None = None
     """Of the first probes in one batch, one row per image; None where it takes no batch."""
@@ -75,36 +98,38 @@ def execute(
     name = entry.model.name
     loaded = worker.load(
         Load(
-            _HANDLE, entry.worker_model, entry.weights_name, seed=seed, threads=threads, fetch=fetch
+            HANDLE, entry.worker_model, entry.weights_name, seed=seed, threads=threads, fetch=fetch
         ),
         doing=f"loading {name} with its weights",
     )
     doing = f"running {name}"
-    outputs = tuple(_one(worker, p.values, doing) for p in questions.probes)
-    moved = tuple(_one(worker, p.moved(), doing) for p in questions.probes[: questions.moved])
-    first = questions.probes[0].values
-    repeated = (_one(worker, first, doing),)
-    weights, problem = _weights(worker, entry)
+    images = [probe for probe in questions.probes if isinstance(probe, Probe)]
+    outputs = tuple((_one(worker, p.values, doing),) for p in images)
+    moved = tuple((_one(worker, p.moved(), doing),) for p in images[: questions.moved])
+    first = images[0].values
+    repeated = ((_one(worker, first, doing),),)
+    weights, problem = read_weights(worker, entry)
     # Inputs that a network may refuse come last, since a runtime may crash on them.
-    stacked = np.concatenate([p.values for p in questions.probes[:BATCH]])
+    stacked = np.concatenate([p.values for p in images[:BATCH]])
     batch = _tried(worker, stacked) if len(first) == 1 else None
     other_size = None
     if questions.other_size is not None:
         other_size = _tried(worker, questions.other_size)
-    _drop(worker, name)
+    drop(worker, name)
     return Execution(
         outputs, moved, repeated, batch, other_size, weights, problem, str(loaded.weights_state)
     )
 
 
 def _one(worker: WorkerClient, values: NDArray[Any], doing: str) -> NDArray[Any]:
-    return worker.run(_HANDLE, values, doing=doing)
+    return worker.run(HANDLE, values, doing=doing)
 
 
-def _weights(worker: WorkerClient, entry: Entry) -> tuple[dict[str, NDArray[Any]], str]:
+def read_weights(worker: WorkerClient, entry: Entry) -> tuple[dict[str, NDArray[Any]], str]:
+    """Return the weights of the network that is loaded, or why they cannot be read."""
     try:
         doing = f"reading the weights of {entry.model.name}"
-        return worker.weights(_HANDLE, doing=doing, most=most_bytes(worker, entry)), ""
+        return worker.weights(HANDLE, doing=doing, most=most_bytes(worker, entry)), ""
     except MeasurementError as error:
         return {}, str(error)
 
@@ -117,10 +142,10 @@ def _tried(worker: WorkerClient, values: NDArray[Any]) -> NDArray[Any] | None:
         return None
 
 
-def _drop(worker: WorkerClient, name: str) -> None:
+def drop(worker: WorkerClient, name: str) -> None:
     """Drop the network; ignored where the worker crashed on the last input."""
     try:
-        worker.unload(_HANDLE, doing=f"dropping {name}")
+        worker.unload(HANDLE, doing=f"dropping {name}")
     except ZoodiffError:
         return
 

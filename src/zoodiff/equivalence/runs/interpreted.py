@@ -7,7 +7,7 @@ that must be undone for the outputs to agree are the causes.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ _FAILURES = (ArithmeticError, IndexError, KeyError, MeasurementError, TypeError,
 """Errors of graphs put together from two networks that do not fit each other."""
 
 
+Inputs = Mapping[str, "NDArray[Any]"]
+"""Of one network, by name."""
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
@@ -42,9 +44,12 @@ class Undone:
     """Largest over the inputs, relative to the spread; None where the parts do not fit."""
 
 
-def obstacle(side: Side) -> str:
-    """Return why the interpreter cannot run a network; empty where it can."""
-    cannot = unsupported(in_real_numbers(side.canonical))
+def obstacle(side: Side, *, opaque: bool = False) -> str:
+    """Return why the interpreter cannot run a network; empty where it can.
+
+    With ``opaque`` ONNX's reference runs the operators that the interpreter lacks.
+    """
+    cannot = unsupported(in_real_numbers(side.canonical), opaque=opaque)
     if not cannot:
         return ""
     more = f" and {len(cannot) - 1} more" if len(cannot) > 1 else ""
@@ -63,38 +68,40 @@ def in_real_numbers(graph: Graph) -> Graph:
 
 
 def run_keeping(
-    graph: Graph, weights: Weights, values: NDArray[Any], keep: Container[str]
+    graph: Graph, weights: Weights, inputs: Inputs, keep: Container[str]
 ) -> dict[str, NDArray[Any]]:
     """Return the tensors in ``keep``, in double precision; raises as ``run`` does."""
-    tensors = _evaluated(graph, weights, values, keep)
+    tensors = _evaluated(graph, weights, inputs, keep)
     return {name: value for name, value in tensors.items() if name in keep}
 
 
-def run(graph: Graph, weights: Weights, values: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return all outputs of a graph in double precision.
+def run(graph: Graph, weights: Weights, inputs: Inputs) -> list[NDArray[Any]]:
+    """Return all outputs of a graph in double precision, for inputs by name.
 
     Raises MeasurementError where the graph, its weights and the input do not fit together.
     """
-    tensors = _evaluated(graph, weights, values, ())
+    tensors = _evaluated(graph, weights, inputs, ())
     return [tensors[tensor.name] for tensor in graph.outputs]
 
 
 def _evaluated(
-    graph: Graph, weights: Weights, values: NDArray[Any], keep: Container[str]
+    graph: Graph, weights: Weights, inputs: Inputs, keep: Container[str]
 ) -> dict[str, NDArray[Any]]:
     def provide(node: Node, data: Any) -> list[Any]:
-        return [weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
+        # Beside ids and masks a weight is a real number as well.
+        dtype = data.dtype if data.dtype.kind == "f" else np.float64
+        return [weights[p.name].reshape(p.shape).astype(dtype) for p in node.parameters]
 
     with np.errstate(all="ignore"):
         try:
             real = in_real_numbers(graph)
-            return evaluate(real, {graph.inputs[0].name: values}, provide, np.float64, keep)
+            return evaluate(real, inputs, provide, np.float64, keep, opaque=True)
         except (KeyError, ValueError) as error:
             raise MeasurementError(f"{graph.source} does not fit its weights ({error})") from None
 
 
 def overflows(
-    graph: Graph, weights: Weights, inputs: Iterable[tuple[str, NDArray[Any]]]
+    graph: Graph, weights: Weights, inputs: Iterable[tuple[str, Inputs]]
 ) -> list[tuple[str, float, str]]:
     """Return the layers whose results do not fit the half precision that they are computed in.
 
@@ -104,9 +111,9 @@ def overflows(
     halves = {t.name for t in graph.tensors.values() if t.dtype == "float16"}
     makers = {t: node.name for node in graph.nodes for t in node.outputs if t in halves}
     largest: dict[str, tuple[float, str]] = {}
-    for label, values in inputs:
+    for label, feeds in inputs:
         try:
-            results = run_keeping(graph, weights, values, makers)
+            results = run_keeping(graph, weights, feeds, makers)
         except MeasurementError:
             continue
         for tensor, result in results.items():
@@ -117,14 +124,31 @@ def overflows(
 
 
 class Interpreted:
-    """Both networks on the same inputs; ``a`` and ``b`` are their weights in canonical order."""
+    """Both networks on the same inputs; ``a`` and ``b`` are their weights in canonical order.
 
-    def __init__(self, diff: Diff, a: Weights, b: Weights, inputs: Sequence[NDArray[Any]]) -> None:
+    ``paired`` has the positions of the outputs that are compared; None compares all in order.
+    """
+
+    def __init__(
+        self,
+        diff: Diff,
+        a: Weights,
+        b: Weights,
+        inputs: Sequence[tuple[Inputs, Inputs]],
+        paired: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
         self._diff, self._a, self._b, self._inputs = diff, a, b, tuple(inputs)
-        self.outputs_a = [run(diff.a.canonical, a, x) for x in self._inputs]
-        self.outputs_b = [run(diff.b.canonical, b, x) for x in self._inputs]
+        self._chosen: tuple[list[int] | None, list[int] | None] = (None, None)
+        if paired is not None:
+            self._chosen = [i for i, _ in paired], [j for _, j in paired]
+        self.outputs_a = [self._run(0, diff.a.canonical, a, x) for x, _ in self._inputs]
+        self.outputs_b = [self._run(1, diff.b.canonical, b, y) for _, y in self._inputs]
         self._all = [e for f in diff.findings for e in f.differences]
         self._moved: tuple[Weights, list[list[NDArray[Any]]]] | None = None
+
+    def _run(self, side: int, graph: Graph, weights: Weights, inputs: Inputs) -> list[NDArray[Any]]:
+        outputs, chosen = run(graph, weights, inputs), self._chosen[side]
+        return outputs if chosen is None else [outputs[k] for k in chosen]
 
     def deviations(self) -> list[float]:
         """Return how far the two networks are apart, by input."""
@@ -139,7 +163,7 @@ class Interpreted:
         if self._moved is None:
             adjusted = dict(self._a)
             moved = transplant(self._diff.alignment, adjusted).weights
-            reference = [run(self._diff.a.canonical, adjusted, x) for x in self._inputs]
+            reference = [self._run(0, self._diff.a.canonical, adjusted, x) for x, _ in self._inputs]
             # Layers that only the second network has keep their own.
             self._adjusted = adjusted
             self._moved = ({**self._b, **moved}, reference)
@@ -157,7 +181,7 @@ class Interpreted:
         values = {**weights, **{FROM_A + name: array for name, array in marked.items()}}
         try:
             graph = undone(self._diff.alignment, chosen, self._all)
-            outputs = [run(graph, values, x) for x in self._inputs]
+            outputs = [self._run(1, graph, values, y) for _, y in self._inputs]
         except _FAILURES:
             return Undone(None)
         apart = [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoodiff.architecture.diff import Diff
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
 
@@ -38,6 +39,12 @@ class Probe:
     whole: bool = False
     """Whether the network takes whole numbers."""
 
+    def feeds(self, diff: Diff) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """Return the input of each network by name, in double precision."""
+        values = self.values.astype(np.float64)
+        first, second = ({side.canonical.inputs[0].name: values} for side in (diff.a, diff.b))
+        return first, second
+
     def resized(self, shape: Sequence[int], seed: int = 0) -> NDArray[np.float32]:
         """Return an input of another shape, of values that this one has."""
         random = np.random.default_rng([seed, 2])
@@ -51,9 +58,15 @@ class Probe:
         """
         if self.whole:
             return self.values
-        up = np.random.default_rng([seed, 1]).random(self.values.shape) < 0.5
-        toward = np.where(up, np.float32(np.inf), np.float32(-np.inf))
-        return np.nextafter(self.values, toward).astype(np.float32)
+        return nudged(self.values, seed)
+
+
+def nudged(values: NDArray[Any], seed: int = 0) -> NDArray[Any]:
+    """Return real numbers, each moved by one unit in the last place, up or down."""
+    up = np.random.default_rng([seed, 1]).random(values.shape) < 0.5
+    toward = np.where(up, np.inf, -np.inf).astype(values.dtype)
+    moved: NDArray[Any] = np.nextafter(values, toward).astype(values.dtype)
+    return moved
 
 
 def probes(

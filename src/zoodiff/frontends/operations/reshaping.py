@@ -79,6 +79,11 @@ def select(axis: int, index: int) -> Operation:
     return Operation("Gather", {"axis": int(axis), "index": int(index)})
 
 
+def rows_of_weight() -> Operation:
+    """Return the rows of a weight that computed ids choose, as the ONNX frontend has them."""
+    return Operation("onnx::Gather", {"axis": 0, "operands": "wx"})
+
+
 def gather(axis: int, indices: Iterable[int], shape: Sequence[int] | None = None) -> Operation:
     """Return a choice of elements by constant indices; ``shape`` is that of a table of indices."""
     table = None if shape is None else whole(shape)

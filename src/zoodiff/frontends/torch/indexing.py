@@ -64,7 +64,10 @@ def _embedding(call: Call) -> Any:
     weight = call.args[0]
     if not isinstance(weight, Value | Parameter):
         return None
-    indices = _places([call.args[1]], [weight.shape[0]])
+    ids = call.args[1]
+    if isinstance(weight, Parameter) and isinstance(ids, Value):
+        return call.node(operations.rows_of_weight(), inputs=[ids, weight])
+    indices = _places([ids], [weight.shape[0]])
     if indices is None:
         return None
     chosen, shape = indices

@@ -35,6 +35,11 @@ def _transpose(call: Call) -> Value:
     return call.node(operations.transpose(order))
 
 
+def _reversed(call: Call) -> Value:
+    """Convert ``x.t()`` and ``x.T``, which reverse the order of the axes."""
+    return call.node(operations.transpose(range(len(call.args[0].shape))[::-1]))
+
+
 def _cat(call: Call) -> Value | None:
     """Join tensors and weights; None where a weight stands there twice."""
     rank, parts = len(call.outputs[0]), call.tensors
@@ -150,6 +155,7 @@ HANDLERS: dict[str, Handler] = {
     "expand_as": _expand_as,
     "flatten": _flatten,
     "pad": _pad,
+    "numpy_T": _reversed,
     "permute": _permute,
     "reshape": _reshape,
     "reshape_as": _reshape,
@@ -160,6 +166,7 @@ HANDLERS: dict[str, Handler] = {
     "split_with_sizes": _chunk,
     "squeeze": _squeeze,
     "swapaxes": _transpose,
+    "t": _reversed,
     "transpose": _transpose,
     "unbind": _unbind,
     "unflatten": _reshape,

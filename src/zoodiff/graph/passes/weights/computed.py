@@ -43,7 +43,28 @@ def _result(graph: MutableGraph, node: MutableNode) -> Parameter:
         return replace(reshaped(first, shape), role="constant")
     if plain and node.op == "Transpose":
         return replace(transposed(first, node.attributes["perm"]), role="constant")
+    rows = _consecutive_rows(node) if plain else None
+    if rows is not None:
+        return replace(
+            first,
+            name=f"{first.name}[{rows[0]}:{rows[1]}]",
+            whole=first.stored,
+            shape=shape,
+            role="constant",
+            view=(*first.view, ("part", rows)),
+        )
     return Parameter(first.name, shape, first.trainable, first.dtype, "constant", "", (COMPUTED,))
+
+
+def _consecutive_rows(node: MutableNode) -> tuple[int, int] | None:
+    """Return the first and the end of the rows that a node takes of a weight; None for others."""
+    indices = node.attributes.get("indices")
+    if node.op != "Gather" or node.attributes.get("axis") != 0 or not isinstance(indices, list):
+        return None
+    first = indices[0] if indices else 0
+    if "indices_shape" in node.attributes or indices != list(range(first, first + len(indices))):
+        return None
+    return int(first), int(first) + len(indices)
 
 
 def _hand_over(

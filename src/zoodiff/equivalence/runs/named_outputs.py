@@ -1,0 +1,58 @@
+"""The outputs of two networks, paired by name, else by order and shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PairedOutputs:
+    """Positions of outputs that are compared, and names of those without a counterpart."""
+
+    pairs: tuple[tuple[int, int], ...]
+    sentences: tuple[str, ...]
+    """The pairing as it is printed; empty for a single output of each."""
+    unpaired: tuple[str, ...]
+
+
+def pair_outputs(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> PairedOutputs:
+    """Return which output of one network is compared with which of the other.
+
+    All are paired by name where all names that both have stand for equal shapes; what is left is
+    paired in order, each with the next of its shape.
+    """
+    names_a, names_b = list(a), list(b)
+    shared = [name for name in names_a if name in b]
+    if any(a[name].shape != b[name].shape for name in shared):
+        shared = []
+    pairs = [(names_a.index(name), names_b.index(name)) for name in shared]
+    left = [j for j, name in enumerate(names_b) if name not in shared]
+    for i, name in enumerate(names_a):
+        if name in shared:
+            continue
+        fitting = (j for j in left if b[names_b[j]].shape == a[name].shape)
+        j = next(fitting, None)
+        if j is not None:
+            pairs.append((i, j))
+            left.remove(j)
+    pairs.sort()
+    paired_a = {i for i, _ in pairs}
+    unpaired = [f"{name} of the first" for i, name in enumerate(names_a) if i not in paired_a]
+    unpaired += [f"{names_b[j]} of the second" for j in left]
+    several = max(len(names_a), len(names_b)) > 1
+    return PairedOutputs(
+        tuple(pairs),
+        tuple(_sentence(names_a[i], names_b[j], a[names_a[i]].shape) for i, j in pairs)
+        if several
+        else (),
+        tuple(unpaired),
+    )
+
+
+def _sentence(a: str, b: str, shape: Sequence[int]) -> str:
+    return f"{a if a == b else f'{a} with {b}'} ({'x'.join(map(str, shape)) or 'a scalar'})"
