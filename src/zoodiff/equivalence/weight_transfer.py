@@ -8,6 +8,7 @@ the norm is added to the mean. Where only one has a norm, it is folded:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,14 +111,39 @@ def _affine(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
     elif source.norm and target.norm:
         _both_normed(source, target, weights, result.weights)
     else:
-        width = vectors[0].size if vectors else source.weight.shape[0]
-        _one_normed(source, target, weights, result.weights, width)
+        turned = a.op == "ConvTranspose"
+        groups = int(a.node.attributes.get("group", 1)) if turned else 0  # type: ignore[arg-type]
+        width = vectors[0].size if vectors else _width(source.weight.shape, groups)
+        _one_normed(source, target, weights, result.weights, (width, groups))
+
+
+def _width(shape: Sequence[int], groups: int) -> int:
+    """Channels that a layer gives; ``groups`` are those of a transposed convolution, else 0."""
+    return shape[1] * groups if groups else shape[0]
+
+
+def _per_output(weight: Any, factor: Any, groups: int) -> Any:
+    """A weight times a factor per channel that the layer gives; ``groups`` as in ``_width``."""
+    factor = np.asarray(factor)
+    rest = [1] * (weight.ndim - (2 if groups else 1))
+    if not groups:
+        return weight * factor.reshape(-1, *rest)
+    rows = np.repeat(factor.reshape(groups, -1), weight.shape[0] // groups, axis=0)
+    return weight * rows.reshape(*rows.shape, *rest)
 
 
 def _one_normed(
-    source: AffineParts, target: AffineParts, weights: Weights, moved: Weights, width: int
+    source: AffineParts,
+    target: AffineParts,
+    weights: Weights,
+    moved: Weights,
+    size: tuple[int, int],
 ) -> None:
-    """The second network's layer, of which at most one side has a norm."""
+    """The second network's layer, of which at most one side has a norm.
+
+    ``size`` are the channels that the layer gives, and the groups as in ``_width``.
+    """
+    width, groups = size
     factor, offset = folded(source, weights, width)
     shifts = list(target.shifts)
     if target.norm:
@@ -134,7 +160,7 @@ def _one_normed(
         moved[p.name] = np.zeros(p.shape)
     if source.weight is not None:
         w = weights[source.weight.name]
-        scaled = w * np.asarray(factor).reshape(-1, *[1] * (w.ndim - 1))
+        scaled = _per_output(w, factor, groups)
         moved[target.weight.name] = scaled.reshape(target.weight.shape)
 
 
