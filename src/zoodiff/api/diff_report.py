@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +11,9 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
     PreprocessingDiff,
     compare_preprocessing,
 )
+from zoodiff.api.held import Subjects, subjects
+from zoodiff.api.notebook import as_html, brief
 from zoodiff.api.pools import workers
-from zoodiff.api.stated_inputs import stated_inputs
 from zoodiff.architecture.diff import Diff, Sameness, Side
 from zoodiff.equivalence.answer import Answer, OutputsEvidence
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
@@ -53,11 +54,12 @@ FailOn = Literal["function", "weights", "graph", "any"]
 class DiffRequest:
     """The two networks to compare, and how thoroughly.
 
-    ``a`` and ``b`` are entry references or paths of model files.
+    ``a`` and ``b`` are entry references, paths of model files, or networks in this process:
+    ``torch.nn.Module``, ``torch.export.ExportedProgram``, ``onnx.ModelProto``, ``keras.Model``.
     """
 
-    a: str
-    b: str
+    a: Any
+    b: Any
     graph_only: bool = False
     """Compare graphs only; weights are not read, and nothing is run."""
     no_run: bool = False
@@ -76,13 +78,14 @@ class DiffRequest:
     """Seed of the generated inputs and the drawn weights."""
     inputs: tuple[str, ...] = ()
     """What inputs are that the networks do not say: ``NAME=TYPE[EXTENTS]``, and ``:LOW..HIGH``."""
-    example: str | Path | Mapping[str, Any] | None = None
-    """Arrays by the name of the input, or the path of an ``.npz`` file with them."""
+    example: Any = None
+    """Inputs to run as well: arrays by name, the path of an ``.npz`` file with them, or what a
+    network in this process is called with."""
     layer_outputs: bool = False
     """Also compare the output of each layer with that of its counterpart."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DiffReport:
     """The answer and its evidence."""
 
@@ -97,6 +100,8 @@ class DiffReport:
     """How weights that differ, or are stored in another order, are related."""
     layers: LayerOutputs | None = None
     """How far the outputs of aligned layers are apart; None if not asked for or nothing was run."""
+    notes: tuple[str, ...] = ()
+    """What to know of the networks first, such as training mode."""
 
     @property
     def same_function(self) -> bool | None:
@@ -136,6 +141,17 @@ class DiffReport:
     def __bool__(self) -> bool:
         return bool(self.answer)
 
+    def __repr__(self) -> str:
+        return brief(self._headline, self.same_function, self.findings)
+
+    def _repr_html_(self) -> str:
+        """Return the answer and its evidence as a small table, for notebooks."""
+        return as_html(self._headline, self.evidence())
+
+    @property
+    def _headline(self) -> tuple[str, ...]:
+        return (f"{self.a.name} and {self.b.name}", self.answer.sentence, *self.notes)
+
     def exit_code(self, fail_on: FailOn | None) -> int:
         """Return 1 if the named part differs, 3 if that is unknown, else 0."""
         if fail_on is None:
@@ -165,8 +181,14 @@ class DiffReport:
         >>> zoodiff.diff("a.onnx", "b.onnx").picture.save("diff.html")  # doctest: +SKIP
         """
         return Picture(
-            Subject(self._evident, self.evidence(), self.layers, (self.request.a, self.request.b))
+            Subject(self._evident, self.evidence(), self.layers, (self._name("a"), self._name("b")))
         )
+
+    def _name(self, side: Literal["a", "b"]) -> str:
+        """The entry as the caller wrote it; of an object, what it is."""
+        given = self.request.a if side == "a" else self.request.b
+        shown = self.a if side == "a" else self.b
+        return str(given) if isinstance(given, str | Path) else shown.name
 
     @property
     def _evident(self) -> Evident:
@@ -187,8 +209,8 @@ class DiffReport:
 
 
 def diff(
-    a: str | DiffRequest,
-    b: str | None = None,
+    a: Any,
+    b: Any = None,
     *,
     limits: Limits | None = None,
     progress: Callable[[str], None] = lambda text: None,
@@ -196,6 +218,9 @@ def diff(
 ) -> DiffReport:
     """Compare two networks; ``options`` are the fields of ``DiffRequest``.
 
+    A network in this process is run here, as it is: its weights and its mode are left alone.
+
+    >>> zoodiff.diff(model, "exported.onnx", example=(ids, mask))  # doctest: +SKIP
     >>> zoodiff.diff("original.onnx", "exported.onnx").same_function  # doctest: +SKIP
     True
 
@@ -204,7 +229,22 @@ def diff(
     """
     request = a if isinstance(a, DiffRequest) else _request(a, b, options)
     _check(request)
-    entries = [registry.resolve(name) for name in (request.a, request.b)]
+    with subjects((request.a, request.b), request.example, request.inputs) as given:
+        return _reported(request, given, limits, progress)
+
+
+def _reported(
+    request: DiffRequest,
+    given: Subjects,
+    limits: Limits | None,
+    progress: Callable[[str], None],
+) -> DiffReport:
+    entries = given.entries
+    if request.prove and not all(entry.takes_weights for entry in entries):
+        raise UsageError(
+            "--prove puts drawn weights into networks, and a network in Python stays as it is; "
+            "save it to a file to have that done"
+        )
     graphs_only = request.graph_only or bool(request.without)
     effort = Effort(
         run=not (graphs_only or request.no_run),
@@ -214,7 +254,7 @@ def diff(
         seed=request.seed,
         value_range=request.input_range,
         layers=request.layer_outputs,
-        inputs=stated_inputs(request.inputs, request.example),
+        inputs=given.inputs,
     )
     with workers(limits) as engine:
         comparison = compare(
@@ -235,10 +275,11 @@ def diff(
         comparison.proof,
         comparison.relations,
         comparison.layers,
+        given.notes,
     )
 
 
-def _request(a: str, b: str | None, options: dict[str, Any]) -> DiffRequest:
+def _request(a: Any, b: Any, options: dict[str, Any]) -> DiffRequest:
     if b is None:
         raise UsageError("two networks are needed: diff(a, b)")
     try:

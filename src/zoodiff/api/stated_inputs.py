@@ -25,17 +25,14 @@ _TYPES = frozenset(
 )
 
 
-def stated_inputs(
-    options: Sequence[str], example: str | Path | Mapping[str, Any] | None
-) -> tuple[StatedInput, ...]:
+def stated_inputs(options: Sequence[str], example: Mapping[str, Any]) -> tuple[StatedInput, ...]:
     """Return what is said of inputs, in options such as ``ids=int64[1,32]:0..99`` and an example.
 
-    ``example`` are arrays by the name of the input, or the path of an ``.npz`` file with them.
-    Raises UsageError for an option that is not understood, and a file that is not read.
+    ``example`` are arrays by the name of the input. Raises UsageError for an option that is not
+    understood, and for arrays that do not fit it.
     """
     stated = {each.name: each for each in map(_parsed, options)}
-    arrays = _read(Path(example)) if isinstance(example, str | Path) else dict(example or {})
-    for name, value in arrays.items():
+    for name, value in example.items():
         array = _array(name, value)
         said = stated.get(name, StatedInput(name))
         if said.shape is not None and said.shape != array.shape:
@@ -70,7 +67,8 @@ def _parsed(option: str) -> StatedInput:
     return StatedInput(form["name"], form["dtype"] or None, shape, low, high)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of an ``.npz`` file by name; raise UsageError if it cannot be read."""
     import numpy as np
 
     try:

@@ -10,6 +10,7 @@ from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.limits import Limits
 from zoodiff.zoos.base import WorkerSpec
+from zoodiff.zoos.objects.entries import HeldSpec
 
 
 class WorkerPool:
@@ -56,8 +57,15 @@ class WorkerPool:
             raise WorkerError("the run is being ended")
         key = (worker_name(spec), role, threads, copy)
         if key not in self._workers:
-            self._workers[key] = WorkerClient(spec, threads=threads, limits=self._limits)
+            self._workers[key] = self._started(spec, threads)
         return self._workers[key]
+
+    def _started(self, spec: WorkerSpec, threads: int) -> WorkerClient:
+        if isinstance(spec, HeldSpec):
+            from zoodiff.workers.local import LocalClient
+
+            return LocalClient(spec, spec.held, threads=threads, limits=self._limits)
+        return WorkerClient(spec, threads=threads, limits=self._limits)
 
     def release(self, spec: WorkerSpec, role: str) -> None:
         """End the workers of a spec in one role to free their memory."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from zoodiff.architecture.describe import graph_of
 from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
@@ -131,6 +133,9 @@ def _compare(
                 proof = _proof(sides, effort) if effort.prove else None
                 return replace(comparison, proof=proof)
             reason = "the files hold placeholders in place of weights"
+    if not all(entry.takes_weights for entry in sides.entries):
+        reason = f"{reason}, and objects take no other weights"
+        return Comparison(from_graphs(diff, f"the networks were not run: {reason}"), diff)
     if not (effort.run or effort.prove):
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
     progress(f"running {a} and {b} with equal weights")
@@ -192,13 +197,14 @@ def _weights_alone(sides: Sides, diff: Diff, effort: Effort, progress: Progress)
 
 def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
     """Run both and compare their weights."""
-    if effort.inputs or named_inputs.are_needed(diff):
+    if named_inputs.are_needed(diff) or not _takes_images(sides, diff, effort):
         return _named_case(sides, diff, effort, progress)
     shapes = [probes.input_shape(side.canonical) for side in (diff.a, diff.b)]
     if shapes[0] != shapes[1]:
         words = " and ".join("x".join(map(str, shape[1:])) for shape in shapes)
         raise MeasurementError(f"their inputs have different sizes, {words}")
     inputs = probes.probes(diff.a.canonical, seed=effort.seed, value_range=effort.value_range)
+    inputs = (*inputs, *_examples(effort, shapes[0]))
     larger = probes.other_size(shapes[0])
     resized = None if larger is None else inputs[0].resized(larger, effort.seed)
     large = max(diff.a.counts.macs, diff.b.counts.macs) > _LARGE
@@ -219,6 +225,28 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
     bare = tuple(replace(run, weights={}) for run in runs)
     case = Case(with_activation_scales(diff), questions, (bare[0], bare[1]), None, "", None)
     return _with_weights(case, (runs[0].weights, runs[1].weights), runs, progress)
+
+
+def _takes_images(sides: Sides, diff: Diff, effort: Effort) -> bool:
+    """Whether both networks are run on a batch, of which the first output is compared.
+
+    Objects are run on named inputs where they have several outputs.
+    """
+    several = any(len(side.canonical.outputs) > 1 for side in (diff.a, diff.b))
+    held = not all(entry.takes_weights for entry in sides.entries)
+    batch = all(each.example is None or len(each.example) == 1 for each in effort.inputs)
+    ranged = any(each.low is not None for each in effort.inputs)
+    return batch and not ranged and not (held and several)
+
+
+def _examples(effort: Effort, shape: tuple[int, ...]) -> list[probes.Probe]:
+    """The images that came with the question, channels first."""
+    arrays = [
+        named_inputs.in_shape(each.example, shape, each.name)
+        for each in effort.inputs
+        if each.example is not None
+    ]
+    return [probes.Probe("example", np.ascontiguousarray(x, dtype=np.float32)) for x in arrays]
 
 
 def _named_case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:

@@ -186,6 +186,11 @@ class Entry:
         return self.weights.name if self.weights else RANDOM
 
     @property
+    def takes_weights(self) -> bool:
+        """Whether other weights may be put into it."""
+        return True
+
+    @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of the weights, else of the model."""
         own = self.weights.preprocessing if self.weights else None

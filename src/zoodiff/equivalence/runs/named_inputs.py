@@ -186,7 +186,8 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
         raise UsageError(f"the input {x.name} holds {x.dtype}, not {said.dtype}: {_stated(x)}")
     last = _channels_last(diff.a, x), _channels_last(diff.b, y)
     blank = NamedInput((x.name, y.name), x.dtype, x.shape, "real", said.low, said.high, last=last)
-    blank = replace(blank, example=said.example)
+    if said.example is not None:
+        blank = replace(blank, example=in_shape(said.example, x.shape, x.name))
     groups = {_group(x.dtype), _group(y.dtype)}
     if groups == {"real"}:
         return blank
@@ -210,6 +211,23 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
     raise MeasurementError(
         f"the input {x.name} of {diff.a.name} holds {x.dtype}, of which any range may be meant; "
         f"say which, as in --input '{_stated(x)}:0..9'"
+    )
+
+
+def in_shape(
+    example: NDArray[np.generic], shape: tuple[int, ...], name: str
+) -> NDArray[np.generic]:
+    """Return an example in the order of the graph's axes, images with channels first.
+
+    Raises UsageError for an example of another shape.
+    """
+    if example.shape == shape:
+        return example
+    if example.ndim == len(shape) == 4 and example.transpose(0, 3, 1, 2).shape == shape:
+        return example.transpose(0, 3, 1, 2)
+    raise UsageError(
+        f"the example of the input {name} has the shape {list(example.shape)}, and the networks "
+        f"take {list(shape)}"
     )
 
 

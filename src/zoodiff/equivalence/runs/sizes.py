@@ -53,12 +53,13 @@ def at_shapes(
 def _at_others_shapes(sides: Sides, graphs: tuple[Graph, Graph]) -> tuple[Graph, Graph]:
     """Return both graphs with inputs of equal shapes, where one network takes the other's."""
     matched = pairs(*graphs)
-    if matched is None or not any(map(is_named, graphs)):
+    held = not all(entry.takes_weights for entry in sides.entries)
+    if matched is None or not (held or any(map(is_named, graphs))):
         return graphs
     for side in (1, 0):
         own, reference = graphs[side].inputs, graphs[1 - side].inputs
         places = [pair if side else pair[::-1] for pair in matched]
-        shapes = {own[j].name: reference[i].shape for i, j in places}
+        shapes = {own[j].name: reference[i].channels_first for i, j in places}
         if any(extent < 1 for shape in shapes.values() for extent in shape):
             continue
         try:

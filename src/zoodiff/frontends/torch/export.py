@@ -162,6 +162,9 @@ class _Walk:
             values = _values(self._program.constants.get(lifted))
             self._values[node.name] = Constant(node.name, shape, values)
             return []
+        if not hasattr(value, "shape"):  # a number or None, which the export has put in already
+            self._values[node.name] = value
+            return []
         tensor = self._builder.declare(node.name, value.shape, _dtype(value))
         self._values[node.name] = Value(tensor.name, tensor.shape)
         return [tensor]
