@@ -64,7 +64,7 @@ class DiffOptions:
             metavar="LOW:HIGH", help="Generate inputs in this range; several are tried without."
         ),
     ] = None
-    input: Annotated[
+    inputs: Annotated[
         list[str] | None,
         typer.Option(
             "--input",
@@ -176,7 +176,7 @@ def _report(o: DiffOptions, other: str, limits: Limits | None) -> DiffReport:
         download=o.download,
         without=tuple(o.without or ()),
         input_range=_range(o.input_range),
-        inputs=tuple(o.input or ()),
+        inputs=tuple(o.inputs or ()),
         example=o.example,
         seed=o.seed,
         layer_outputs=bool(_files(o)),

@@ -63,6 +63,8 @@ class NamedInput:
     """Least value of ids and whole numbers, and of real numbers where it is stated."""
     high: float | None = None
     example: NDArray[np.generic] | None = None
+    rows: int = 0
+    """Rows of the smallest table that it is an index into; 0 where it is none."""
     last: tuple[bool, bool] = (False, False)
     """Whether a network's own input has channels last where its graph has them first."""
 
@@ -197,12 +199,12 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
         raise MeasurementError(
             f"the input {x.name} of {diff.a.name} holds {x.dtype}, which cannot be generated"
         )
-    if said.low is not None and said.high is not None:
-        return replace(blank, kind="whole")
     uses = [_use(side.canonical, t.name) for side, t in ((diff.a, x), (diff.b, y))]
-    tables = [rows for use in uses for rows in use.tables]
-    if tables:
-        return replace(blank, kind="id", low=0.0, high=float(min(tables) - 1))
+    rows = min((rows for use in uses for rows in use.tables), default=0)
+    if said.low is not None and said.high is not None:
+        return replace(blank, kind="id" if rows else "whole", rows=rows)
+    if rows:
+        return replace(blank, kind="id", low=0.0, high=float(rows - 1), rows=rows)
     if said.example is not None and said.example.size:
         low, high = float(said.example.min()), float(said.example.max())
         return replace(blank, kind="whole", low=low, high=high)

@@ -106,21 +106,23 @@ def untried(inputs: Sequence[NamedInput], probes: Sequence[NamedProbe]) -> list[
         if each.kind != "id":
             continue
         tried = np.unique(np.concatenate([p.arrays[each.names[0]].reshape(-1) for p in probes]))
-        total = int(each.high or 0) + 1
-        if len(tried) < total:
-            sentences.append(f"{len(tried):,} of {total:,} ids of {each.names[0]} were tried")
+        if len(tried) < each.rows:
+            sentences.append(f"{len(tried):,} of {each.rows:,} ids of {each.names[0]} were tried")
     return sentences
 
 
 def _covering(inputs: Sequence[NamedInput], times: int) -> int:
     """How many probes it takes to try every id so many times; 0 where that are too many."""
     needed = [
-        times * -(-(int(e.high or 0) + 1) // max(_block_size(e, times), 1))
-        for e in inputs
-        if e.kind == "id"
+        times * -(-_span(e) // max(_block_size(e, times), 1)) for e in inputs if e.kind == "id"
     ]
     most = max(needed, default=0)
     return most if most <= _COVERING else 0
+
+
+def _span(each: NamedInput) -> int:
+    """How many different ids may be drawn."""
+    return int(each.high or 0) - int(each.low or 0) + 1
 
 
 def _block_size(each: NamedInput, times: int) -> int:
@@ -131,8 +133,9 @@ def _block_size(each: NamedInput, times: int) -> int:
 
 def _block(each: NamedInput, number: int, times: int) -> NDArray[Any]:
     """The ids of one of the probes that try all of them in turn."""
-    size, total = _block_size(each, times), int(each.high or 0) + 1
-    rows = ((np.arange(size) + number * size) % total).reshape((*each.shape[:-1], -1))
+    size = _block_size(each, times)
+    places = (np.arange(size) + number * size) % _span(each)
+    rows = (int(each.low or 0) + places).reshape((*each.shape[:-1], -1))
     ids = np.concatenate([rows, rows[..., :1]], axis=-1) if rows.size < prod(each.shape) else rows
     block: NDArray[Any] = ids.reshape(each.shape).astype(_numpy_type(each.dtype))
     return block

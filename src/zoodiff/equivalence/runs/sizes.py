@@ -22,7 +22,9 @@ def at_one_size(
     An open file is described at a size of its own: a usual one, or the one that it is frozen to.
     """
     shapes = [_shape(graph) for graph in graphs]
-    if shapes[0] == shapes[1]:
+    if [tensor.shape for tensor in graphs[0].inputs] == [t.shape for t in graphs[1].inputs]:
+        return sides, graphs
+    if shapes[0] == shapes[1] != ():
         return sides, graphs
     (a, b), (first, second) = sides.entries, sides.pools
     if (sized := _described(first, a, shapes[1], describing)) is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoodiff.errors import MeasurementError
+from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.runtime.torch_calls import TorchCall, call_of_program, run_call
 from zoodiff.zoos.runtime.weights_access import WeightsAccess, counts_of_torch, of_torch, read_only
@@ -203,6 +203,14 @@ class HeldModule(_HeldTorch):
         from torch.utils import _pytree as pytree
 
         arguments, keywords = self._arguments()
+        signature = inspect.signature(self._original.forward)
+        try:
+            signature.bind(*arguments, **keywords)
+        except TypeError as error:
+            wanted = ", ".join(signature.parameters)
+            raise UsageError(
+                f"{self._name} takes ({wanted}), and the example does not fit: {error}"
+            ) from None
         arguments = _on_device_of(self._original, arguments)
         keywords = _on_device_of(self._original, keywords)
         leaves, structure = pytree.tree_flatten((arguments, keywords))

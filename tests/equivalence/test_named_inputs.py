@@ -1,0 +1,191 @@
+"""Networks of named inputs: what is generated, paired and answered, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoodiff
+from zoodiff.api.stated_inputs import stated_inputs
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.equivalence.comparison import Comparison, Effort, compare
+from zoodiff.equivalence.runs.named_outputs import pair_outputs
+from zoodiff.errors import UsageError
+from zoodiff.zoos import registry
+
+onnx = pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.onnx
+VOCABULARY, WIDTH, LENGTH = 40, 6, 8
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[WorkerPool]:
+    with WorkerPool(None) as workers:
+        yield workers
+
+
+def ask(engine: WorkerPool, a: Path, b: Path, **effort: Any) -> Comparison:
+    return compare(engine, registry.resolve(str(a)), registry.resolve(str(b)), Effort(**effort))
+
+
+def reader(
+    folder: Path,
+    name: str,
+    *,
+    ids: str = "ids",
+    turned: bool = False,
+    hidden: bool = False,
+    length: int | str = LENGTH,
+    table: Any = None,
+    outputs: tuple[str, ...] = ("y", "h"),
+) -> Path:
+    """Embedding, a mask over the positions, a linear layer: ids and a mask in, two outputs."""
+    r = np.random.default_rng(0)
+    rows = r.standard_normal((VOCABULARY, WIDTH)) if table is None else table
+    values = {"table": rows, "w": r.standard_normal((WIDTH, 3)), "zero": np.zeros(())}
+    inits = [onnx.numpy_helper.from_array(np.float32(v), k) for k, v in values.items()]
+    inits.append(onnx.numpy_helper.from_array(np.int64([2]), "last"))
+    node = onnx.helper.make_node
+    seen = "hidden" if hidden else "mask"
+    nodes = [
+        *([node("Not", ["mask"], ["hidden"], "not")] if hidden else []),
+        node("Gather", ["table", ids], ["e"], "embedding"),
+        node("Unsqueeze", [seen, "last"], ["m"], "wide"),
+        node("Where", ["m", "e", "zero"], ["h"], "masked"),
+        node("MatMul", ["h", "w"], ["y"], "head"),
+    ]
+    declared = [
+        onnx.helper.make_tensor_value_info(ids, onnx.TensorProto.INT64, [1, length]),
+        onnx.helper.make_tensor_value_info("mask", onnx.TensorProto.BOOL, [1, length]),
+    ]
+    shapes = {"y": [1, length, 3], "h": [1, length, WIDTH]}
+    graph = onnx.helper.make_graph(
+        nodes,
+        name,
+        declared[::-1] if turned else declared,
+        [onnx.helper.make_tensor_value_info(o, 1, shapes[o]) for o in outputs],
+        inits,
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.checker.check_model(model)
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_inputs_in_another_order_and_outputs_too_are_one_function(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    first = reader(tmp_path, "a")
+    second = reader(tmp_path, "b", turned=True, outputs=("h", "y"))
+    answer = ask(engine, first, second).answer
+    assert answer.same_function is True
+    assert answer.evidence.outputs.deviation == 0
+    assert any("ids int64 1x8, 0 to 39" in text for text in answer.domain.inputs)
+    assert answer.domain.outputs == ("y (1x8x3)", "h (1x8x6)")
+    # ONNX Runtime itself says so.
+    given = {"ids": np.arange(8)[None], "mask": np.arange(8)[None] < 5}
+    results = [
+        ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(["y", "h"], given)
+        for path in (first, second)
+    ]
+    assert all(np.array_equal(x, y) for x, y in zip(*results, strict=True))
+
+
+def test_an_inverted_mask_and_two_exchanged_rows_are_other_functions(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    plain = reader(tmp_path, "a")
+    table = np.random.default_rng(0).standard_normal((VOCABULARY, WIDTH))
+    table[[38, 39]] = table[[39, 38]]
+    assert ask(engine, plain, reader(tmp_path, "b", hidden=True)).answer.same_function is False
+    answer = ask(engine, plain, reader(tmp_path, "c", table=table)).answer
+    assert answer.same_function is False
+    assert "weights" in answer.because
+
+
+def test_rows_of_a_vocabulary_that_no_input_reads_leave_it_undecided(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    table = np.random.default_rng(1).standard_normal((5000, WIDTH))
+    changed = table.copy()
+    changed[-1] = 2.0 * table[-1]
+    first = reader(tmp_path, "a", table=table)
+    second = reader(tmp_path, "b", table=changed)
+    inputs = stated_inputs(("ids=int64[1,8]:0..9",), {})
+    answer = ask(engine, first, second, inputs=inputs).answer
+    assert answer.same_function is not True
+
+
+def test_an_open_length_is_that_of_the_other_or_what_is_stated(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    fixed, opened = reader(tmp_path, "a"), reader(tmp_path, "b", length="n")
+    assert ask(engine, fixed, opened).answer.same_function is True
+    inputs = stated_inputs(("ids=int64[1,5]", "mask=bool[1,5]"), {})
+    answer = ask(engine, opened, opened, inputs=inputs).answer
+    assert answer.same_function is True
+    assert "ids int64 1x5, 0 to 39" in answer.domain.inputs
+
+
+def test_an_output_without_a_counterpart_is_no_proof(engine: WorkerPool, tmp_path: Path) -> None:
+    answer = ask(engine, reader(tmp_path, "a"), reader(tmp_path, "b", outputs=("y",))).answer
+    assert answer.same_function is None
+    assert "h of the first" in answer.reason
+
+
+def test_an_unknown_input_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    path = str(reader(tmp_path, "a"))
+    with pytest.raises(UsageError, match=r"--input 'ids=int64\[1,8\]' --input 'mask=bool\[1,8\]'"):
+        zoodiff.diff(path, path, inputs=("id=int64[1,8]",))
+    with pytest.raises(UsageError, match="holds int64, not float32"):
+        zoodiff.diff(path, path, inputs=("ids=float32[1,8]",))
+    with pytest.raises(UsageError, match="states no input"):
+        zoodiff.diff(path, path, inputs=("ids",))
+
+
+def test_whole_numbers_of_any_range_are_asked_for(engine: WorkerPool, tmp_path: Path) -> None:
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("Cast", ["t"], ["f"], "cast", to=1),
+            onnx.helper.make_node("Sin", ["f"], ["y"], "sin"),
+        ],
+        "g",
+        [onnx.helper.make_tensor_value_info("t", onnx.TensorProto.INT64, [1])],
+        [onnx.helper.make_tensor_value_info("y", 1, [1])],
+    )
+    path = tmp_path / "t.onnx"
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.save(model, path)
+    answer = ask(engine, path, path).answer
+    assert answer.same_function is None
+    assert "--input 't=int64[1]:0..9'" in answer.reason
+    inputs = stated_inputs(("t=int64[1]:0..999",), {})
+    assert ask(engine, path, path, inputs=inputs).answer.same_function is True
+
+
+def test_an_example_gives_shapes_and_is_tried(tmp_path: Path) -> None:
+    path = str(reader(tmp_path, "b", length="n"))
+    file = tmp_path / "example.npz"
+    np.savez(file, ids=np.arange(6)[None], mask=np.ones((1, 6), dtype=bool))
+    report = zoodiff.diff(path, path, example=file)
+    assert report.same_function is True
+    assert report.a.graph.inputs[0].shape == (1, 6)
+    assert len(repr(report)) < 400
+    assert len(report._repr_html_()) < 30_000
+
+
+def test_outputs_are_paired_by_name_else_by_order_and_shape() -> None:
+    wide, flat = np.zeros((1, 4)), np.zeros((1, 2))
+    assert pair_outputs({"a": wide, "b": wide}, {"b": wide, "a": wide}).pairs == ((0, 1), (1, 0))
+    assert pair_outputs({"a": wide, "b": flat}, {"0": flat, "1": wide}).pairs == ((0, 1), (1, 0))
+    crossed = pair_outputs({"a": wide, "b": flat}, {"a": flat, "b": wide})
+    assert crossed.pairs == ((0, 1), (1, 0))
+    assert pair_outputs({"a": wide}, {"z": wide, "y": wide}).unpaired == ("y of the second",)

@@ -1,0 +1,132 @@
+"""Modules and programs as entries: the answers, and that they stay as they were."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoodiff
+from zoodiff.errors import MeasurementError, UsageError
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytestmark = [pytest.mark.torch, pytest.mark.onnx]
+
+
+class Reader(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Ids and a mask in: embedding, one layer of attention, a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(60, 16)
+        self.norm = torch.nn.LayerNorm(16)
+        self.project = torch.nn.Linear(16, 48)
+        self.head = torch.nn.Linear(16, 3)
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        x = self.norm(self.table(ids))
+        query, key, value = self.project(x).chunk(3, dim=-1)
+        scores = query @ key.transpose(-1, -2) / 4.0
+        scores = torch.where(mask[:, None, :], scores, torch.full_like(scores, -1e4))
+        return self.head(torch.softmax(scores, dim=-1) @ value)
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    torch.manual_seed(0)
+    return Reader().eval()
+
+
+@pytest.fixture(scope="module")
+def example() -> Any:
+    return torch.arange(10)[None], torch.arange(10)[None] < 7
+
+
+@pytest.fixture(scope="module")
+def exported(model: Any, example: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "reader.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            example,
+            path,
+            input_names=["ids", "mask"],
+            opset_version=17,
+            dynamo=False,
+        )
+    return path
+
+
+def test_a_module_and_its_export_are_one_function(model: Any, example: Any, exported: Path) -> None:
+    before = copy.deepcopy(model.state_dict())
+    report = zoodiff.diff(model, exported, example=example)
+    assert report.same_function is True
+    assert len(repr(report)) < 400
+    assert report.a.name == "object:Reader"
+    after = model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert not model.training
+
+
+@pytest.mark.parametrize("plant", ["bias", "epsilon", "row"])
+def test_a_planted_change_is_another_function(
+    model: Any, example: Any, exported: Path, plant: str
+) -> None:
+    changed = copy.deepcopy(model)
+    with torch.no_grad():
+        if plant == "bias":
+            changed.head.bias[1] += 0.01
+        elif plant == "row":
+            changed.table.weight[[58, 59]] = changed.table.weight[[59, 58]]
+        else:
+            changed.norm.eps = 1e-2
+    assert zoodiff.diff(changed, str(exported), example=example).same_function is False
+
+
+def test_programs_models_in_memory_and_paths_are_entries(
+    model: Any, example: Any, exported: Path
+) -> None:
+    program = torch.export.export(model, example)
+    proto = onnx.load(exported)
+    assert zoodiff.diff(program, proto).same_function is True
+    report = zoodiff.diff(program, model, example={"ids": example[0], "mask": example[1]})
+    assert report.same_function is True
+
+
+def test_training_mode_is_said_and_kept(model: Any, example: Any, exported: Path) -> None:
+    trained = copy.deepcopy(model).train()
+    report = zoodiff.diff(trained, exported, example=example)
+    assert report.same_function is None
+    assert "training mode" in report.answer.reason
+    assert "training mode" in report.notes[0]
+    assert trained.training
+
+
+def test_an_image_is_guessed_and_takes_the_size_of_the_other(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(4, 8, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    ).eval()
+    path = tmp_path / "image.pt2"
+    torch.export.save(torch.export.export(network, (torch.randn(1, 4, 20, 20),)), path)
+    report = zoodiff.diff(network, path)
+    assert report.same_function is True
+    assert report.a.graph.inputs[0].shape == (1, 4, 20, 20)
+
+
+def test_what_cannot_be_asked_is_answered_with_what_to_give(
+    model: Any, example: Any, exported: Path
+) -> None:
+    with pytest.raises(MeasurementError, match=r"example=\(ids, mask,\)"):
+        zoodiff.diff(model, exported)
+    with pytest.raises(UsageError, match="no network that zoodiff knows"):
+        zoodiff.diff(42, exported)
+    with pytest.raises(UsageError, match="stays as it is"):
+        zoodiff.diff(model, exported, example=example, prove=True)
+    with pytest.raises(UsageError, match=r"takes \(ids, mask\).*missing.*mask"):
+        zoodiff.diff(model, exported, example=example[:1])
