@@ -146,16 +146,18 @@ def all_weights(reference: str, *, besides: str = "") -> list[str]:
     return [each for each in references if each != first]
 
 
-def describe(entry: str, *, limits: Limits | None = None) -> Graph:
+def describe(entry: Any, *, example: Any = None, limits: Limits | None = None) -> Graph:
     """Return the canonical graph of an entry, built in its worker without allocating weights.
 
-    Raises UsageError for an invalid reference, MeasurementError if it cannot be built.
+    ``entry`` may be a path or a network in this process, and ``example`` what it is called with;
+    see ``diff``. Raises UsageError for an invalid reference, MeasurementError if the network cannot
+    be built.
     """
+    from zoodiff.api.held import subjects
     from zoodiff.architecture import describe as architecture
 
-    resolved = resolve(entry)
-    with workers(limits) as engine:
-        return architecture.graph_of(engine, resolved)
+    with subjects((entry,), example, ()) as given, workers(limits) as engine:
+        return architecture.graph_of(engine, given.entries[0])
 
 
 def entry_facts(
@@ -210,33 +212,43 @@ def _possible_weights(entry: Entry) -> Sequence[Weights]:
 
 
 def fingerprints(
-    entries: Iterable[str],
+    entries: Iterable[Any],
     *,
     structure: bool = False,
+    example: Any = None,
     limits: Limits | None = None,
     failed: Callable[[str, ZoodiffError], None] | None = None,
 ) -> dict[str, str]:
     """Return the fingerprint of each entry's network, by the entry's name.
 
     ``structure`` selects the fingerprint of the structure, which a network and its exports share.
+    Entries may be paths and networks in this process, and ``example`` what these are called with;
+    see ``diff``.
     Raises UsageError for an invalid reference, MeasurementError if an entry cannot be built; if
     ``failed`` is passed, it is called with the entry and the error instead, and the others go on.
     """
+    from zoodiff.api.held import subjects
     from zoodiff.architecture import describe as architecture
     from zoodiff.graph import fingerprint as fingerprinting
 
     compute = fingerprinting.structure if structure else fingerprinting.fingerprint
     resolved: dict[str, Entry] = {}
     by_entry: dict[str, str] = {}
-    for name in (each for text in entries for each in all_weights(text)):
+    listed = list(entries)
+    for name in (each for text in listed if isinstance(text, str) for each in all_weights(text)):
         try:
             resolved[name] = resolve(name)
         except MeasurementError as error:
             _report_failure(failed, name, error)
-    with workers(limits) as engine:
+    others = [each for each in listed if not isinstance(each, str)]
+    with subjects(others, example, ()) as given, workers(limits) as engine:
+        resolved |= {f"{k} {entry.ref}": entry for k, entry in enumerate(given.entries)}
         for entry in resolved.values():
             try:
-                by_entry[str(entry.ref)] = compute(architecture.graph_of(engine, entry))
+                name = str(entry.ref)
+                if name in by_entry and not entry.takes_weights:  # an object of the same class
+                    name = f"{name} #{sum(key.startswith(name) for key in by_entry) + 1}"
+                by_entry[name] = compute(architecture.graph_of(engine, entry))
             except MeasurementError as error:
                 _report_failure(failed, str(entry.ref), error)
     return by_entry

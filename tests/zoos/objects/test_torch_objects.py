@@ -99,6 +99,18 @@ def test_programs_models_in_memory_and_paths_are_entries(
     assert report.same_function is True
 
 
+def test_graph_and_fingerprint_of_an_object_are_those_of_its_program(
+    model: Any, example: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "reader.pt2"
+    torch.export.save(torch.export.export(model, example), path)
+    of_object = zoodiff.fingerprints([model, model, path], structure=True, example=example)
+    assert len(of_object) == 3
+    assert len(set(of_object.values())) == 1
+    graph = zoodiff.describe(model, example=example)
+    assert [tensor.name for tensor in graph.inputs] == ["ids", "mask"]
+
+
 def test_training_mode_is_said_and_kept(model: Any, example: Any, exported: Path) -> None:
     trained = copy.deepcopy(model).train()
     report = zoodiff.diff(trained, exported, example=example)

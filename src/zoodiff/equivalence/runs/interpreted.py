@@ -148,7 +148,11 @@ class Interpreted:
 
     def _run(self, side: int, graph: Graph, weights: Weights, inputs: Inputs) -> list[NDArray[Any]]:
         outputs, chosen = run(graph, weights, inputs), self._chosen[side]
-        return outputs if chosen is None else [outputs[k] for k in chosen]
+        if chosen is None:
+            return outputs
+        if max(chosen, default=-1) >= len(outputs):
+            raise MeasurementError(f"the graph of {graph.source} lacks outputs of the network")
+        return [outputs[k] for k in chosen]
 
     def deviations(self) -> list[float]:
         """Return how far the two networks are apart, by input."""
