@@ -13,7 +13,9 @@ import zoodiff
 from zoodiff.api.stated_inputs import stated_inputs
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
+from zoodiff.equivalence.runs.named_inputs import NamedInput
 from zoodiff.equivalence.runs.named_outputs import pair_outputs
+from zoodiff.equivalence.runs.named_probes import NamedProbe
 from zoodiff.errors import UsageError
 from zoodiff.zoos import registry
 
@@ -189,3 +191,12 @@ def test_outputs_are_paired_by_name_else_by_order_and_shape() -> None:
     crossed = pair_outputs({"a": wide, "b": flat}, {"a": flat, "b": wide})
     assert crossed.pairs == ((0, 1), (1, 0))
     assert pair_outputs({"a": wide}, {"z": wide, "y": wide}).unpaired == ("y of the second",)
+
+
+@pytest.mark.parametrize(
+    ("mask", "start"),
+    [([1, 1, 0], 1), ([1, 1, 1], 1), ([0, 0, 1], 0), ([0, 1, 0], None), ([1, 0, 1], None)],
+)
+def test_a_mask_that_hides_an_end_is_told_from_others(mask: list[int], start: int | None) -> None:
+    known = NamedInput(("m", "m"), "int64", (1, 3), "mask")
+    assert NamedProbe("p", {"m": np.int64([mask])}, (known,)).mask_start == start

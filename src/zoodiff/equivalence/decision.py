@@ -33,6 +33,7 @@ from zoodiff.equivalence.outputs import (
     precision,
 )
 from zoodiff.equivalence.runs.named_inputs import is_embedding
+from zoodiff.equivalence.runs.named_probes import NamedProbe
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
@@ -86,10 +87,36 @@ class _Decision:
         domain = domain_of(self._case, outputs)
         if outputs.explained and not self._precision:
             return self._agreed(outputs, domain)
+        if hidden := self._where_masks_hide(outputs):
+            return self._made("not decided", outputs, f"not decided: {hidden}", reason=hidden)
         if not outputs.explained and near_rounding(outputs):
             reason = "the outputs differ by about as much as rounding does"
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         return self._parted(outputs, domain)
+
+    def _where_masks_hide(self, outputs: Outputs) -> str:
+        """Why differing outputs prove nothing: they agree for masks that hide an end alone.
+
+        Which value of a mask hides is not known. Other masks may leave nothing that a position may
+        look at, and what a network answers there is left to its runtime.
+        """
+        probes = self._case.questions.probes
+        if outputs.explained or self._case.questions.images:
+            return ""
+        agrees: dict[int | None, list[bool]] = {}
+        for probe, d in zip(probes, outputs.deviations, strict=True):
+            if isinstance(probe, NamedProbe):
+                start = None if probe.name == "example" else probe.mask_start
+                agrees.setdefault(start, []).append(d.explained)
+                if probe.name == "example" and not d.explained:
+                    return ""
+        for start, end in ((1, 0), (0, 1)):
+            if len(agrees.get(start, ())) > 1 and all(agrees[start]):
+                return (
+                    f"the outputs agree where masks are {start} and then {end}, and differ for "
+                    "others, which may hide all that a position looks at"
+                )
+        return ""
 
     def _agreed(self, outputs: Outputs, domain: Domain) -> Answer:
         """The answer for outputs that agree within rounding, of networks of equal precision."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from zoodiff.architecture.diff import Diff, Side
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.ir import Graph, Node, Tensor
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 Kind = Literal["real", "id", "mask", "whole"]
@@ -205,11 +206,14 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
         return replace(blank, kind="id" if rows else "whole", rows=rows)
     if rows:
         return replace(blank, kind="id", low=0.0, high=float(rows - 1), rows=rows)
-    if said.example is not None and said.example.size:
-        low, high = float(said.example.min()), float(said.example.max())
-        return replace(blank, kind="whole", low=low, high=high)
-    if len(x.shape) > 1 and not any(use.shapes for use in uses):
+    example = said.example if said.example is not None and said.example.size else None
+    truths = example is None or set(np.unique(example).tolist()) <= {0, 1}
+    plain = example is not None or not any(use.shapes for use in uses)
+    if len(x.shape) > 1 and truths and plain:
         return replace(blank, kind="mask")
+    if example is not None:
+        low, high = float(example.min()), float(example.max())
+        return replace(blank, kind="whole", low=low, high=high)
     raise MeasurementError(
         f"the input {x.name} of {diff.a.name} holds {x.dtype}, of which any range may be meant; "
         f"say which, as in --input '{_stated(x)}:0..9'"

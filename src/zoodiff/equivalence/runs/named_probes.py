@@ -57,6 +57,18 @@ class NamedProbe:
         masks = [self.arrays[each.names[0]] for each in self.inputs if each.kind == "mask"]
         return any(bool((mask == mask.flat[0]).all()) for mask in masks if mask.size)
 
+    @property
+    def mask_start(self) -> int | None:
+        """1 where every mask is ones and then zeros, 0 for the inverse; None for any other."""
+        masks = [self.arrays[each.names[0]] for each in self.inputs if each.kind == "mask"]
+        steps = [
+            np.diff(mask.astype(np.int8), axis=-1) for mask in masks if mask.ndim and mask.size
+        ]
+        first = {int(value) for mask in masks if mask.ndim for value in mask[..., 0].flat}
+        if first == {1} and all((step <= 0).all() for step in steps):
+            return 1
+        return 0 if first == {0} and all((step >= 0).all() for step in steps) else None
+
     def _by_name(self, arrays: Mapping[str, NDArray[Any]], side: int) -> Arrays:
         return {each.names[side]: arrays[each.names[0]] for each in self.inputs}
 
