@@ -103,6 +103,8 @@ class _Decision:
         probes = self._case.questions.probes
         if outputs.explained or self._case.questions.images:
             return ""
+        if self._case.compared is not None and self._tables_differ():
+            return ""  # ids that only some of the inputs have
         agrees: dict[int | None, list[bool]] = {}
         for probe, d in zip(probes, outputs.deviations, strict=True):
             if isinstance(probe, NamedProbe):
