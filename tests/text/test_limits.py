@@ -80,7 +80,7 @@ def test_advice_names_options_that_there_are() -> None:
     known = {option for _, command in commands() for one in command.params for option in one.opts}
     known |= {"--help", "--debug", "--no-why", "--quiet", "--require-sandbox"}
     inner = {"--requests", "--replies", "--backend", "--scratch", "--memory"}  # of the worker
-    pip = {"--progress-bar", "--constraint", "--revision"}  # of other programs
+    pip = {"--progress-bar", "--constraint", "--no-deps", "--revision"}  # of other programs
     foreign = {(place, one) for place, one in advice() if one not in known | inner | pip}
     assert not foreign
 

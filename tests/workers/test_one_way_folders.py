@@ -144,8 +144,11 @@ def test_paths_of_shared_folders_are_given_to_workers_only() -> None:
 
 
 def test_files_of_arrays_are_named_by_both_ends_only() -> None:
-    """The name that an answer gives is looked up in two modules, one for each side."""
-    ends = {"workers/exchange.py", "workers/inside/arrays.py"}
+    """The name that an answer gives is looked up in two modules, one for each side.
+
+    ``workers/local.py`` keeps arrays of this process in memory, under such names, without files.
+    """
+    ends = {"workers/exchange.py", "workers/inside/arrays.py", "workers/local.py"}
     looked_up = {
         name
         for name, tree in modules().items()
