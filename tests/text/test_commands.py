@@ -126,6 +126,10 @@ def cases(world: World) -> dict[str, list[list[str]]]:
     small = ["three.onnx", "other.onnx"]
     return {
         "zoos": [[]],
+        "zoos add": [[name] for name in broken],
+        "zoos remove": [[first]],
+        "example": [[first]],
+        "index": [[]],
         "list": [[first[2:]]],
         "names": [[first], ["vgg16", "--csv", "names.csv", "--html", "n.html"]],
         "audit-recipes": [[first], ["vgg16", "--zoos", first], ["vgg16", "--images", first]],
