@@ -82,16 +82,16 @@ class _Decision:
         outputs = measure(self._case)
         if len(outputs.deviations) == outputs.blind:
             reason = "neither network gives a number on any generated input"
-            return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
+            return self._answer("not decided", outputs, f"not decided: {reason}", reason=reason)
         hold_against_double(self._case, outputs)
         domain = domain_of(self._case, outputs)
         if outputs.explained and not self._precision:
             return self._agreed(outputs, domain)
         if hidden := self._where_masks_hide(outputs):
-            return self._made("not decided", outputs, f"not decided: {hidden}", reason=hidden)
+            return self._answer("not decided", outputs, f"not decided: {hidden}", reason=hidden)
         if not outputs.explained and near_rounding(outputs):
             reason = "the outputs differ by about as much as rounding does"
-            return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
+            return self._answer("not decided", outputs, f"not decided: {reason}", reason=reason)
         return self._parted(outputs, domain)
 
     def _where_masks_hide(self, outputs: Outputs) -> str:
@@ -124,7 +124,7 @@ class _Decision:
         """The answer for outputs that agree within rounding, of networks of equal precision."""
         doubt = self._doubt(outputs)
         if doubt:
-            return self._made("not decided", outputs, f"not decided: {doubt}", reason=doubt)
+            return self._answer("not decided", outputs, f"not decided: {doubt}", reason=doubt)
         if outputs.coarse:
             return self._of_few_bits(outputs, domain)
         return self._same(outputs, domain)
@@ -165,7 +165,8 @@ class _Decision:
         if outputs.finely_explained or not whole:
             return self._same(outputs, domain)
         sentence = "the same network, other precision: the two round to integers in other places"
-        return self._made("same network, other precision", outputs, sentence, domain=domain)
+        answer = self._answer("same network, other precision", outputs, sentence)
+        return replace(answer, domain=domain)
 
     def _unsteady(self) -> Answer | None:
         """The answer where outputs depend on chance or on the rest of the batch; else None."""
@@ -179,7 +180,7 @@ class _Decision:
                 which = " and ".join(
                     s.name for s in sides if any(map(unsteady_node, s.canonical.nodes))
                 )
-                return self._made(
+                return self._answer(
                     "different functions",
                     measure(self._case),
                     f"different functions: the answers of {which} {words}",
@@ -188,7 +189,7 @@ class _Decision:
         dropping = [s.name for s in sides if any(map(_drops, s.canonical.nodes))]
         if dropping:
             reason = f"the answers of {' and '.join(dropping)} depend on chance (active dropout)"
-            return self._made(
+            return self._answer(
                 "not decided", measure(self._case), f"not decided: {reason}", reason=reason
             )
         random = [
@@ -198,7 +199,7 @@ class _Decision:
         ]
         if random:
             reason = f"{' and '.join(random)} answers the same input differently each time"
-            return self._made(
+            return self._answer(
                 "not decided", measure(self._case), f"not decided: {reason}", reason=reason
             )
         return None
@@ -217,7 +218,8 @@ class _Decision:
         if domain.notes:
             sentence = f"{sentence}; {'; '.join(domain.notes)}"
         up_to = tuple(dict.fromkeys(f.code for f in self._diff.findings))
-        return self._made("same function", outputs, sentence, up_to=up_to, domain=domain)
+        answer = self._answer("same function", outputs, sentence, up_to=up_to)
+        return replace(answer, domain=domain)
 
     def _parted(self, outputs: Outputs, domain: Domain) -> Answer:
         matter, undone = self._responsible(outputs)
@@ -229,7 +231,7 @@ class _Decision:
         codes = tuple(dict.fromkeys(f.code for f in matter))
         if self._precision and set(codes) <= precise and weights is None:
             reason = f"they differ in precision, and weights were not compared: {self._unread()}"
-            return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
+            return self._answer("not decided", outputs, f"not decided: {reason}", reason=reason)
         cut = not outputs.explained and any(f.noun == QUANTISED_TENSORS for f in self._precision)
         alike = bool(self._precision) and not apart and not cut
         if (rounded or alike) and set(codes) <= precise:
@@ -239,24 +241,20 @@ class _Decision:
                 (f"the same network, other precision: {'; '.join(details)}", *domain.notes)
             )
             because = (*dict.fromkeys(f.code for f in self._precision), *["weights"] * rounded)
-            return self._made(
-                "same network, other precision",
-                outputs,
-                sentence,
-                because=because,
-                undone=undone,
-                domain=domain,
+            answer = self._answer(
+                "same network, other precision", outputs, sentence, because=because, undone=undone
             )
+            return replace(answer, domain=domain)
         if not self._weights_matter(outputs) and matter and all(f in self._inside for f in matter):
             sentence = self._inside_sentence()
-            return self._made(
+            answer = self._answer(
                 "same network, preprocessing inside one",
                 outputs,
                 sentence,
                 because=codes,
                 undone=undone,
-                domain=domain,
             )
+            return replace(answer, domain=domain)
         if apart and self._weights_matter(outputs):
             layouts = [f.code for f in self._diff.findings if self._is_unlike(f)]
             codes = (*codes, *dict.fromkeys(layouts), "weights")
@@ -265,9 +263,10 @@ class _Decision:
         sentence = "different functions"
         if not codes:
             sentence += "; zoodiff does not know why"
-        return self._made(
-            "different functions", outputs, sentence, because=codes, undone=undone, domain=domain
+        answer = self._answer(
+            "different functions", outputs, sentence, because=codes, undone=undone
         )
+        return replace(answer, domain=domain)
 
     def _is_unlike(self, finding: Finding) -> bool:
         """Whether weights differ in the way that a finding says, which alone would be harmless."""
@@ -338,7 +337,7 @@ class _Decision:
         limit = outputs.limit
         return left is None or left > limit
 
-    def _made(
+    def _answer(
         self,
         relation: Relation,
         outputs: Outputs,
@@ -348,7 +347,6 @@ class _Decision:
         up_to: tuple[str, ...] | None = None,
         undone: float | None = None,
         reason: str = "",
-        domain: Domain | None = None,
     ) -> Answer:
         worst = outputs.worst
         shown = OutputsEvidence(
@@ -374,7 +372,6 @@ class _Decision:
             reason=reason,
             because=because,
             up_to=tuple(c for c in self._without if c not in because) if up_to is None else up_to,
-            domain=domain or Domain(),
         )
 
     def _weights(self) -> WeightsEvidence:

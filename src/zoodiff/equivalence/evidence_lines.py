@@ -10,10 +10,10 @@ from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
+from zoodiff.quantities import billions
 from zoodiff.rules.findings import Finding
 from zoodiff.text import ending
 
-_FEW = 10_000_000
 """Multiply-accumulates below which they are counted in millions."""
 _SHOWN = 6
 """Number of findings listed per group; the others are counted."""
@@ -192,17 +192,10 @@ def _size(of: Evident) -> str:
     a, b = of.graphs.a.counts, of.graphs.b.counts
     counted = f"parameters {a.parameters:,}"
     counted += f" | {b.parameters:,}" if a.parameters != b.parameters else " in both"
-    macs = [_billions(a.macs), _billions(b.macs)]
+    macs = [billions(a.macs), billions(b.macs)]
     if a.macs != b.macs and macs[0] == macs[1]:
         macs = [f"{n:,}" for n in (a.macs, b.macs)]
     return f"{counted}; MACs {macs[0]}" + (f" | {macs[1]}" if a.macs != b.macs else " in both")
-
-
-def _billions(number: int) -> str:
-    """A number in billions, or in millions if it is small, as the tables of commands have it."""
-    if number >= _FEW or not number:
-        return f"{number / 1e9:,.3f} G" if number else "0"
-    return f"{number / 1e6:,.3f} M"
 
 
 def sentence(finding: Finding) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from zoodiff.accuracy import discrepancies
 from zoodiff.architecture import mismatches
@@ -44,23 +44,10 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
     if study is None:
         study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
     records, lost = _read(store, manifest)
-    explanations = [
-        Explained(
-            architecture=record.architecture,
-            entry=record.entry,
-            values=record.values,
-            record=record.digest,
-        )
-        for record in records
-        if isinstance(record.values, ExplanationValues)
-    ]
+    explanations = _explained(records)
     compared = [record for record in records if record.kind == "difference"]
     names = names_table(records, [*manifest.failures, *lost], study.names)
-    audited = [
-        AuditedName(name=record.architecture, values=record.values, record=record.digest)
-        for record in records
-        if isinstance(record.values, RecipesValues)
-    ]
+    audited = _audited(records)
     records = [record for record in records if record.kind not in _ELSEWHERE]
     comparisons = manifest.comparisons
     if comparisons is None:
@@ -93,7 +80,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         graphs=graphs,
         explanations=explanations,
         names=names,
-        recipes=sorted(audited, key=lambda name: name.name),
+        recipes=audited,
         choice=choice_of(records),
         records=records,
         failures=[*manifest.failures, *lost],
@@ -105,6 +92,30 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         study_sha256=manifest.study_sha256,
         notes=_notes(records),
     )
+
+
+def _explained(records: Iterable[Record]) -> list[Explained]:
+    """Return the decomposed differences in accuracy among the records."""
+    return [
+        Explained(
+            architecture=record.architecture,
+            entry=record.entry,
+            values=record.values,
+            record=record.digest,
+        )
+        for record in records
+        if isinstance(record.values, ExplanationValues)
+    ]
+
+
+def _audited(records: Iterable[Record]) -> list[AuditedName]:
+    """Return the audited recipes among the records, sorted by the name of the network."""
+    audited = [
+        AuditedName(name=record.architecture, values=record.values, record=record.digest)
+        for record in records
+        if isinstance(record.values, RecipesValues)
+    ]
+    return sorted(audited, key=lambda network: network.name)
 
 
 def _read(store: Store, manifest: Manifest) -> tuple[list[Record], list[Failure]]:

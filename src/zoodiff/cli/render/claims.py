@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from zoodiff.cli.render import claims_tables
 from zoodiff.cli.render.claims_notes import WIDTH, numbered, print_sources
-from zoodiff.cli.render.console import billions, millions, print_line, print_table
+from zoodiff.cli.render.console import print_line, print_table
+from zoodiff.quantities import billions, millions
 
 if TYPE_CHECKING:
     from zoodiff.api.claimed.claims_report import ClaimSpread, ClaimsReport

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-_FEW = 10_000_000
 _NARROWEST = 40
 _PIPED = 200
 """Columns of a table that no terminal shows."""
@@ -297,22 +296,6 @@ def as_text(text: str, style: str = "") -> Text:
 def status(text: str) -> Status:
     """Return a context manager that shows the current activity on a terminal."""
     return console().status(as_text(text))
-
-
-def millions(number: int | None) -> str:
-    """Return a number in millions: 1234567 as 1.23 M; empty for None."""
-    return "" if number is None else f"{number / 1e6:,.2f} M"
-
-
-def billions(number: int | None) -> str:
-    """Return a number in billions, or in millions if it is small; empty for None.
-
-    >>> billions(1234567890), billions(129184), billions(0)
-    ('1.235 G', '0.129 M', '0')
-    """
-    if not number:
-        return "" if number is None else "0"
-    return f"{number / 1e9:,.3f} G" if number >= _FEW else f"{number / 1e6:,.3f} M"
 
 
 def complete_entry(incomplete: str) -> list[str]:

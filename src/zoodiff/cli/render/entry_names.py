@@ -88,7 +88,7 @@ def shortest_ends(paths: Iterable[str]) -> dict[str, str]:
     for path, own in parts.items():
         count = 1
         while count < len(own) and any(
-            another[-count:] == own[-count:] for other, another in parts.items() if other != path
+            rest[-count:] == own[-count:] for another, rest in parts.items() if another != path
         ):
             count += 1
         ends[path] = path if count == len(own) else str(PurePath(*own[-count:]))

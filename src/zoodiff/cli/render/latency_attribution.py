@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render.console import billions, print_line, print_table
+from zoodiff.cli.render.console import print_line, print_table
 from zoodiff.cli.render.entry_names import EntryNames
+from zoodiff.quantities import billions
 
 if TYPE_CHECKING:
     from zoodiff.api.latency_values import (

@@ -109,9 +109,9 @@ def _shown_pairs(name: NameRecipes) -> list[tuple[RecipePair, str]]:
     shown: dict[str, RecipePair] = {}
     for pair in name.pairs:
         if 0 in (pair.first, pair.second):
-            other = name.recipes[pair.second if pair.first == 0 else pair.first]
-            if other.letter != name.recipes[0].letter:
-                shown.setdefault(other.letter + ("*" if other.partial else ""), pair)
+            recipe = name.recipes[pair.second if pair.first == 0 else pair.first]
+            if recipe.letter != name.recipes[0].letter:
+                shown.setdefault(recipe.letter + ("*" if recipe.partial else ""), pair)
     return [(pair, letter) for letter, pair in shown.items()]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render.console import billions, print_line, print_table
+from zoodiff.cli.render.console import print_line, print_table
+from zoodiff.quantities import billions
 
 if TYPE_CHECKING:
     from zoodiff.api.studies import StudyRun

@@ -284,31 +284,10 @@ class _Walk:
         twice = [name for name in node.output if name and name in self._values]
         if twice:
             raise MeasurementError(f"{self._source} computes {twice[0]} twice; it is malformed")
-        missing = [name for name in node.input if name and name not in self._values]
-        if missing:
-            raise MeasurementError(
-                f"the node {node.name or node.output[0]} of {self._source} reads {missing[0]}, "
-                "which nothing before it computes"
-            )
-        operands = [self._values[name] if name else None for name in node.input]
+        operands = self._operands(node)
         first = next((value for value in operands if isinstance(value, Value)), None)
-        if first is None and (node.domain or node.op_type in RANDOM):
-            raise MeasurementError(
-                f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) "
-                "computes from nothing, so its values are not the file's"
-            )
-        if not node.domain and node.op_type in IDENTITIES and first is not None:
-            self._values[node.output[0]] = first
-            return
-        if not node.domain and node.op_type in {"Shape", "Size"} and first is not None:
-            shape = constants.shape_of(node, first, self._opset(node))
-            if shape is not None:
-                self._values[shape.name] = shape
-                return
         exact = self._integers.exact(node)
-        if not node.domain and node.op_type == "DynamicQuantizeLinear" and first and not exact:
-            self._values[node.output[0]] = first
-            self._values |= {w.name: w for w in constants.of_dynamic_quantisation(node)}
+        if first is not None and self._passed_on(node, first, exact=exact):
             return
         label = self._name(node)
         extras = nested.extras(node, self._values.get, self._opsets)
@@ -343,6 +322,42 @@ class _Walk:
             self._values[name] = value
         for follower in call.merged:
             self._values[follower] = results[0]
+
+    def _operands(self, node: NodeProto) -> list[Value | Weight | None]:
+        """Return what a node reads; raise MeasurementError if something before it is missing."""
+        missing = [name for name in node.input if name and name not in self._values]
+        if missing:
+            raise MeasurementError(
+                f"the node {node.name or node.output[0]} of {self._source} reads {missing[0]}, "
+                "which nothing before it computes"
+            )
+        operands = [self._values[name] if name else None for name in node.input]
+        computed = any(isinstance(value, Value) for value in operands)
+        if not computed and (node.domain or node.op_type in RANDOM):
+            raise MeasurementError(
+                f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) "
+                "computes from nothing, so its values are not the file's"
+            )
+        return operands
+
+    def _passed_on(self, node: NodeProto, first: Value, *, exact: bool) -> bool:
+        """Whether the result of a node is its operand, a known shape, or the operand quantised."""
+        if node.domain:
+            return False
+        if node.op_type in IDENTITIES:
+            self._values[node.output[0]] = first
+            return True
+        if node.op_type in {"Shape", "Size"}:
+            shape = constants.shape_of(node, first, self._opset(node))
+            if shape is None:
+                return False
+            self._values[shape.name] = shape
+            return True
+        if node.op_type == "DynamicQuantizeLinear" and not exact:
+            self._values[node.output[0]] = first
+            self._values |= {w.name: w for w in constants.of_dynamic_quantisation(node)}
+            return True
+        return False
 
     def _unranked(self, node: NodeProto) -> bool:
         """Whether the shape of an input or output of a node is unknown."""

@@ -224,8 +224,8 @@ class _Walk:
         if addition is None:
             return None
         result = operation.results()[0]
-        other = [v for v in addition.operands_source() if v.id != result.id]
-        weight = self._weight(other[0]) if len(other) == 1 else None
+        addends = [v for v in addition.operands_source() if v.id != result.id]
+        weight = self._weight(addends[0]) if len(addends) == 1 else None
         if weight is None or len(weight.parameter.shape) != 1:
             return None
         shape = _shape(result)

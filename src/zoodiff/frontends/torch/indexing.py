@@ -152,9 +152,9 @@ def _stack(call: Call) -> Value | None:
     if not all(isinstance(part, Value | Parameter) for part in parts):
         return None
     axis = int(call.arg(1, "dim", 0)) % rank
-    one = tuple(1 if i == axis else n for i, n in enumerate(call.outputs[0]))
+    thin = tuple(1 if i == axis else n for i, n in enumerate(call.outputs[0]))
     widened = [
-        call.node(operations.unsqueeze([axis]), inputs=[part], shape=one, step=str(k))
+        call.node(operations.unsqueeze([axis]), inputs=[part], shape=thin, step=str(k))
         for k, part in enumerate(parts)
     ]
     return call.node(operations.concat(axis), inputs=widened)

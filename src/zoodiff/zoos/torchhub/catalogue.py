@@ -80,8 +80,8 @@ class TorchHubZoo:
     def unlisted(self, reference: ModelRef) -> Entry:
         """Return the entry of a repository or folder, without running its code.
 
-        Raises UsageError or UnknownNameError for a reference that is none, MeasurementError if the
-        code of a repository cannot be fetched.
+        Raises UsageError or UnknownNameError for a reference of another form, MeasurementError
+        if the code of a repository cannot be fetched.
         """
         place, _, function = reference.model.rpartition("/")
         local = reference.model.startswith(_PATHS)

@@ -41,8 +41,8 @@ def add_opaque(call: Call, *, plain: bool = True, exact: bool = False) -> list[V
         clear = False  # the canonical operator has no place for a weight
     if exact or not (clear or call.op in COUNTED):
         hides_layers = call.op in CONTROL  # such a node is counted as opaque by its prefix
-        other = standard and (call.op in OPERATORS or hides_layers or not exact)
-        name = f"onnx::{call.op}" if other else operation.op
+        prefixed = standard and (call.op in OPERATORS or hides_layers or not exact)
+        name = f"onnx::{call.op}" if prefixed else operation.op
         more = call.more | nested.form_of(domain, call.op, call.opset) | _results(call)
         operation = operations.opaque(name, attributes | more)
     elif operation.op not in OPERATORS:
