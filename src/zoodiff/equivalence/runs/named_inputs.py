@@ -36,6 +36,8 @@ _VALUES_ONLY = frozenset(
     | {"lessorequal", "lt", "masked_fill", "ne", "not", "or", "where"}
 )
 """Opaque operators, without the source and in lower case, that compute with what they read."""
+_COUNTS = frozenset({"add", "cumsum", "mul", "neg", "reducemax", "reducemin", "reducesum", "sub"})
+"""Operators, without the source and in lower case, whose results may decide a shape in turn."""
 _SHAPED = frozenset({"ConstantOfShape", "Range", "Resize", "Tile", "TopK", "OneHot"})
 """Operators in which a whole number may decide a shape."""
 
@@ -261,19 +263,26 @@ def _use(graph: Graph, name: str) -> _Use:
             readers.setdefault(tensor, []).append(position)
     tables: list[int] = []
     shapes, waiting, seen = False, [name], {name}
+    counts: set[str] = set()
     while waiting:
         tensor = waiting.pop()
         for position in readers.get(tensor, ()):
             node = graph.nodes[position]
+            bare = node.op.rpartition("::")[2]
             if is_embedding(node):
-                tables += _rows(node)
+                tables += [] if tensor in counts else _rows(node)
                 shapes |= not node.parameters
+            elif bare.lower() in _COUNTS and not node.parameters:
+                fresh = [output for output in node.outputs if output not in seen]
+                seen.update(fresh)
+                counts.update(fresh)
+                waiting += fresh
             elif node.op in _PASSED_ON and node.inputs[0] == tensor:
                 fresh = [output for output in node.outputs if output not in seen]
                 seen.update(fresh)
+                counts.update(fresh if tensor in counts else ())
                 waiting += fresh
             else:
-                bare = node.op.rpartition("::")[2]
                 opaque = "::" in node.op and bare.lower() not in _VALUES_ONLY
                 shapes |= opaque or bare in _SHAPED
     return _Use(tuple(tables), shapes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from string import ascii_letters
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.onnx.call import Call, Value, Weight
@@ -64,8 +65,14 @@ def einsum(call: Call) -> Value | None:
     terms = left.split(",")
     if not isinstance(first, Value) or not isinstance(second, Value) or len(terms) != 2:
         return None
-    if "." in equation or not result or len(call.inputs) != 2:
+    if not result or len(call.inputs) != 2:
         return None
+    if "..." in equation:
+        leading = _ellipsis(terms, (first.shape, second.shape), equation)
+        if leading is None:
+            return None
+        equation = equation.replace("...", leading)
+        terms, result = equation.partition("->")[0].split(","), equation.partition("->")[2]
     sizes: dict[str, int] = {}
     for term, operand in zip(terms, (first, second), strict=True):
         if len(term) != len(operand.shape):
@@ -79,6 +86,18 @@ def einsum(call: Call) -> Value | None:
         n=prod(sizes[i] for i in right_term - left_term),
     )
     return call.node(operations.matmul(extents, equation=equation))
+
+
+def _ellipsis(terms: Sequence[str], shapes: Sequence[Sequence[int]], equation: str) -> str | None:
+    """Return letters for the axes of ``...``; None where operands have different ones there."""
+    parts = [
+        tuple(shape[(at := term.find("...")) : at + len(shape) - len(term) + len("...")])
+        for term, shape in zip(terms, shapes, strict=True)
+    ]
+    free = [letter for letter in ascii_letters if letter not in equation]
+    if len(set(parts)) != 1 or not all("..." in term for term in terms):
+        return None
+    return "".join(free[: len(parts[0])]) if len(parts[0]) <= len(free) else None
 
 
 def _batch(first: Sequence[int], second: Sequence[int]) -> int:

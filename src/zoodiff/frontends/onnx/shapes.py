@@ -43,6 +43,18 @@ _UNKNOWN_TO_ONNX = frozenset({"GroupNormalization", "MeanVarianceNormalization"}
 """Standard operators for which ``onnx`` infers no shape; the shape is that of their input."""
 
 
+_LATER = {"Gelu": 20, "LayerNormalization": 17, "RMSNormalization": 23}
+"""Operators that ONNX Runtime writes into files of any opset, each with the opset that has it; the
+shape is that of their input."""
+
+
+def _keeps_shape(node: NodeProto, opset: int) -> bool:
+    """Whether the output has the shape of the input, and ``onnx`` does not say so."""
+    if node.domain:
+        return False
+    return node.op_type in _UNKNOWN_TO_ONNX or opset < _LATER.get(node.op_type, 0)
+
+
 def operands(op: str, count: int) -> list[int]:
     """Return the positions of the operands of an operator of ``STANDARD`` with ``count`` inputs."""
     positions = STANDARD[op][1]
@@ -79,6 +91,7 @@ def inferred(
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")  # it may name the open batch size
     del model.graph.value_info[:]
+    opset = next((domain.version for domain in model.opset_import if not domain.domain), 1)
     stand_in = type(model)()
     stand_in.CopyFrom(model)
     for node in stand_in.graph.node:
@@ -88,8 +101,8 @@ def inferred(
             del node.input[:]
             node.input.extend(operand_names)
             node.op_type, node.domain = op, ""
-        elif node.op_type in _UNKNOWN_TO_ONNX and not node.domain:
-            del node.input[1:], node.attribute[:]
+        elif _keeps_shape(node, opset):
+            del node.input[1:], node.attribute[:], node.output[1:]
             node.op_type = "Identity"
     try:
         old.renew(stand_in)

@@ -104,6 +104,7 @@ class Session:
 
     def _stored(self) -> tuple[dict[str, Stored], Callable[[str], NDArray[Any]]]:
         """Return the quantisations of integer tensors, and a function that reads any tensor."""
+        from zoodiff.frontends.onnx.preparation import plain_nodes
         from zoodiff.zoos.runtime.onnx_integers import stored_weights
         from zoodiff.zoos.runtime.onnx_weights import value
 
@@ -116,7 +117,10 @@ class Session:
             return value(sources[name], kinds[name])
 
         ranks = {name: len(shape) for name, (shape, _) in kinds.items()}
-        known = stored_weights(graph, ranks, lambda name: read(name) if name in sources else None)
+        plain = type(graph)()
+        plain.node.extend(plain_nodes(self.model()))
+        plain.output.extend(graph.output)
+        known = stored_weights(plain, ranks, lambda name: read(name) if name in sources else None)
         return known, read
 
     def model(self) -> ModelProto:

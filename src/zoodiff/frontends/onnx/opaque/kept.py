@@ -79,7 +79,7 @@ def _operands(call: Call, settings: set[int]) -> tuple[Attributes, list[Paramete
             continue
         constant = _constant(value, position, settings)
         if constant is None:
-            places += "w" if value.stored is None else "m"
+            places += "w" if _is_in_place(value) else "m"
             parameters.append(value.parameter())
             continue
         places += "c"
@@ -95,9 +95,16 @@ def _operands(call: Call, settings: set[int]) -> tuple[Attributes, list[Paramete
     return attributes, parameters
 
 
+def _is_in_place(value: Weight) -> bool:
+    """Whether a weight has the axes of the stored tensor, in their order."""
+    if value.stored is None:
+        return True
+    return value.stored == value.shape and value.axes == tuple(range(len(value.shape)))
+
+
 def _constant(value: Weight, position: int, settings: set[int]) -> Attributes | None:
     """Return a constant operand as attributes; None for a weight."""
-    real = value.dtype.startswith(("float", "bfloat"))
+    real = bool(value.steps) or value.dtype.startswith(("float", "bfloat"))
     array = value.array
     small = array is not None and array.size <= SMALL
     setting = position in settings or not real or value.of_shape
