@@ -84,7 +84,7 @@ class EnvironmentState:
             "environment": self.environment.name,
             "zoos": list(self.zoos),
             "python": str(self.python or ""),
-            "requirements": list(self.environment.requirements),
+            "requirements": list(self.environment.packages),
         }
 
 

@@ -121,6 +121,9 @@ def create(environment: Environment, say: Callable[[str], None], *, again: bool 
         _share_packages(target)
         command.append("--no-deps")
     _run([*command, *environment.requirements], environment.name, say)
+    if environment.without_dependencies:
+        unaided = [*command, "--no-deps", *environment.without_dependencies]
+        _run(unaided, environment.name, say)
     ready.write_text(expected)
     return target / "bin" / "python"
 
@@ -186,6 +189,8 @@ def _ready_text(environment: Environment) -> str:
         "constraints_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "python": sys.version.split()[0],
     }
+    if environment.without_dependencies:
+        contents["without_dependencies"] = list(environment.without_dependencies)
     if environment.shared:
         contents["shared"] = list(environment.shared)
     return json.dumps(contents)

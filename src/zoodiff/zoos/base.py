@@ -99,6 +99,14 @@ class Environment:
     Its interpreter then sees zoodiff's packages too, and its requirements, which must be complete,
     are installed without what they require.
     """
+    without_dependencies: tuple[str, ...] = ()
+    """Packages that are installed without what they require; ``requirements`` names what is needed
+    of it."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All packages that are installed by name."""
+        return (*self.requirements, *self.without_dependencies)
 
 
 @dataclass(frozen=True, kw_only=True)

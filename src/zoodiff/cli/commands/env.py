@@ -65,7 +65,7 @@ def list_environments(json: Json = False) -> None:
                 state.environment.name,
                 ", ".join(state.zoos),
                 str(state.python or "not made"),
-                ", ".join(state.environment.requirements),
+                ", ".join(state.environment.packages),
             ]
             for state in states
         ],
