@@ -135,9 +135,52 @@ LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
         ),
         (1, 4, 5, 5),
     ),
+    "token": (
+        lambda: Net(
+            lambda self, x: paddle.concat(
+                [self.token.expand([1, -1, 5]), x, x.expand([1, 4, 5])], 1
+            ),
+            token=paddle.create_parameter([1, 2, 5], "float32"),
+        ),
+        (1, 4, 5),
+    ),
+    "one_place": (
+        lambda: Net(lambda self, x: x[:, 2] + x[:, -1] - paddle.transpose(x, [1, 0, 2, 3])[0]),
+        (1, 4, 5, 5),
+    ),
+    "own_norm": (
+        lambda: Net(
+            lambda self, x: (
+                (x - x.mean(1, keepdim=True)).pow(2).mean(1, keepdim=True)
+                * self.scale.unsqueeze(1).unsqueeze(2)
+                + x.abs().pow(0.5)
+            ),
+            scale=paddle.create_parameter([4], "float32"),
+        ),
+        (1, 4, 5, 5),
+    ),
+    "widened": (
+        lambda: Net(lambda self, x: x.mean([2, 3], keepdim=True).expand([1, 4, 5, 6])),
+        (1, 4, 5, 5),
+    ),
     "softmax": (lambda: Net(lambda self, x: F.softmax(x, 1) + F.softmax(x)), (1, 4, 5, 5)),
     # Beyond what the frontend expresses: these stay opaque.
     "opaque_topk": (lambda: Net(lambda self, x: paddle.topk(x, 2)[0] + 1), (1, 4, 5, 5)),
+    "opaque_token_twice": (
+        lambda: Net(
+            lambda self, x: paddle.concat([self.token, x, self.token], 1),
+            token=paddle.create_parameter([1, 2, 5], "float32"),
+        ),
+        (1, 4, 5),
+    ),
+    "opaque_wide_token": (
+        lambda: Net(
+            lambda self, x: self.token.expand([1, 4, 5]) + x,
+            token=paddle.create_parameter([1, 1, 5], "float32"),
+        ),
+        (1, 4, 5),
+    ),
+    "opaque_two_places": (lambda: Net(lambda self, x: x[:, 2, 1]), (1, 4, 5, 5)),
     "opaque_resize": (
         lambda: Net(lambda self, x: F.interpolate(x, scale_factor=2, mode="bilinear")),
         (1, 4, 5, 5),
@@ -198,7 +241,19 @@ def control_flow() -> str:
     return ""
 
 
+def unknown_extents() -> str:
+    def forward(self: Net, x: Any) -> Any:
+        return x.reshape([paddle.to_tensor(2, "int32"), 2, 25]) + 1
+
+    try:
+        to_graph(Net(forward), (1, 4, 5, 5), "windows")
+    except MeasurementError as error:
+        return str(error)
+    return ""
+
+
 if __name__ == "__main__":
     print(json.dumps({name: answer(name) for name in LAYERS}))
     print(json.dumps(control_flow()))
+    print(json.dumps(unknown_extents()))
     sys.stdout.flush()

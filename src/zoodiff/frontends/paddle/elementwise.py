@@ -138,6 +138,12 @@ def _clip(call: Call) -> Value | None:
     return call.node(operations.clip(low.number, high.number), [data])
 
 
+def _power(call: Call) -> Value | None:
+    data = call.data()
+    layer = operations.arithmetic("Pow", value=call.real("y"))
+    return None if data is None else call.node(layer, [data])
+
+
 def _prelu(call: Call) -> Value | None:
     data, slope = call.data(), call.weight("alpha")
     channels = call.attributes["data_format"] == "NCHW" and call.attributes["mode"] == "channel"
@@ -185,6 +191,7 @@ HANDLERS: dict[str, tuple[Handler, frozenset[str]]] = {
     "gelu": (_gelu, frozenset({"approximate"})),
     "hardsigmoid": (_hard_sigmoid, frozenset({"slope", "offset"})),
     "leaky_relu": (_leaky_relu, frozenset({"negative_slope"})),
+    "pow": (_power, frozenset({"y"})),
     "prelu": (_prelu, frozenset({"data_format", "mode"})),
     "scale": (scale, frozenset({"bias", "bias_after_scale"})),
     "softplus": (_softplus, frozenset({"beta", "threshold"})),

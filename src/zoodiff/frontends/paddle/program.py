@@ -7,6 +7,7 @@ node ``paddle::name``. A bias, which Paddle adds in a step of its own, is the la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def to_graph(layer: Layer, input_shape: Sequence[int], source: str) -> Graph:
         static = paddle.jit.to_static(layer, input_spec=[spec], full_graph=True)
         program = static.forward.concrete_program
     except Exception as error:  # Paddle raises many kinds
-        reason = " ".join(str(error).split())[:200]
+        reason = _stated(str(error))
         raise MeasurementError(f"Paddle cannot make a program of {source} ({reason})") from error
     finally:
         restore = getattr(layer.__class__, "forward", None)
@@ -202,7 +203,14 @@ class _Walk:
         """Return the shapes of the results; of a list, those of its elements."""
         results = operation.results()
         if results[0].is_dense_tensor_type():
-            return tuple(tuple(max(n, 0) for n in _shape(result)) for result in results)
+            shapes = [_shape(result) for result in results]
+            for result, shape in zip(results, shapes, strict=True):
+                if min(shape, default=0) < 0 and self._is_read(result):
+                    raise MeasurementError(
+                        f"{self._source} has a tensor whose extents Paddle does not know "
+                        f"({operation.name()[:40]})"
+                    )
+            return tuple(tuple(max(n, 0) for n in shape) for shape in shapes)
         for reader in self._readers.get(results[0].id, ()):
             if reader.name() == "builtin.split":
                 return tuple(map(_shape, reader.results()))
@@ -292,6 +300,13 @@ def _shape(value: PirValue) -> Shape:
 
 def _dtype(value: Any) -> str:
     return str(value.dtype).removeprefix("paddle.")
+
+
+def _stated(text: str) -> str:
+    """Return what a message of Paddle states, which is behind the traces of its own code."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    stated = [line for line in lines if re.match(r"\w*(Error|Exception): ", line)]
+    return (stated[-1] if stated else " ".join(filter(None, lines)))[:200]
 
 
 def _plain(value: Any) -> AttributeValue:

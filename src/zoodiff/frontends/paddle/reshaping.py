@@ -48,8 +48,11 @@ def _squeeze(call: Call) -> Value | None:
     return call.node(operations.squeeze(gone), [data]) if gone else data
 
 
-def _unsqueeze(call: Call) -> Value | None:
-    data, axes = call.data(), call.known("axis")
+def _unsqueeze(call: Call) -> Value | Weight | None:
+    operand, axes = call.operands["x"], call.known("axis")
+    if isinstance(operand, Weight) and axes is not None:
+        return Weight(operand.parameter, call.outputs[0])
+    data = call.data()
     if data is None or axes is None or len(axes.whole) != 1:
         return None
     return call.node(operations.unsqueeze([axes.whole[0] % len(call.outputs[0])]), [data])
@@ -59,10 +62,15 @@ def _concat(call: Call) -> Value | None:
     parts, axis = call.operands["x"], call.known("axis")
     if not isinstance(parts, list) or axis is None:
         return None
-    values = [part for part in parts if isinstance(part, Value)]
-    if len(values) != len(parts):
+    known = [p for p in parts if isinstance(p, Value) or (isinstance(p, Weight) and p.is_plain)]
+    values = [place for place, part in enumerate(known) if isinstance(part, Value)]
+    owned = [place for place, part in enumerate(known) if isinstance(part, Weight)]
+    # Equal weights are read once by a node, so that their places would not be told apart.
+    repeated = len({part.parameter.name for part in known if isinstance(part, Weight)}) < len(owned)
+    if len(known) != len(parts) or not values or repeated:
         return None
-    return call.node(operations.concat(axis.whole[0] % len(call.outputs[0])), values)
+    layer = operations.concat(axis.whole[0] % len(call.outputs[0]), owned)
+    return call.node(layer, known)
 
 
 def _split(call: Call) -> list[Value] | None:
@@ -76,11 +84,27 @@ def _split(call: Call) -> list[Value] | None:
     return call.nodes(operations.split(along, sizes), [data])
 
 
-def _slice(call: Call) -> Value | None:
-    data, starts, ends = call.data("input"), call.known("starts"), call.known("ends")
-    axes = list(call.attributes["axes"])
-    if data is None or starts is None or ends is None or call.attributes["decrease_axis"]:
+def _expand(call: Call) -> Any:
+    """Convert the repetition of axes of extent 1; a weight is expanded only to its own shape."""
+    operand, shape = call.operands["x"], call.outputs[0]
+    if isinstance(operand, Weight):
+        return operand if operand.shape == shape else None
+    data = call.data()
+    if data is None or data.shape == shape:
+        return data
+    if len(data.shape) != len(shape):
         return None
+    return call.node(operations.expand(shape), [data])
+
+
+def _slice(call: Call) -> Value | None:
+    """Convert a slice; one that keeps a single place of an axis may remove the axis too."""
+    data, starts, ends = call.data("input"), call.known("starts"), call.known("ends")
+    axes, removed = list(call.attributes["axes"]), list(call.attributes["decrease_axis"])
+    if data is None or starts is None or ends is None:
+        return None
+    if removed:
+        return _selected(call, data, starts.whole) if removed == axes else None
     cuts = []
     for axis, start, end in zip(axes, starts.whole, ends.whole, strict=True):
         extent = data.shape[axis]
@@ -89,6 +113,16 @@ def _slice(call: Call) -> Value | None:
         )
         cuts.append(Cut(axis, first, last))
     return call.node(operations.sliced(cuts), [data])
+
+
+def _selected(call: Call, data: Value, places: list[int]) -> Value | None:
+    """Convert the choice of one place along one axis."""
+    axes = list(call.attributes["axes"])
+    if len(axes) != 1 or len(data.shape) != len(call.outputs[0]) + 1:
+        return None
+    extent = data.shape[axes[0]]
+    place = places[0] + extent if places[0] < 0 else places[0]
+    return call.node(operations.select(axes[0], place), [data]) if 0 <= place < extent else None
 
 
 def _reduction(op: str) -> Handler:
@@ -112,6 +146,7 @@ def _dtype(call: Call) -> object:
 _NONE: frozenset[str] = frozenset()
 HANDLERS: dict[str, tuple[Handler, frozenset[str]]] = {
     "concat": (_concat, _NONE),
+    "expand": (_expand, _NONE),
     "flatten": (_flatten, frozenset({"start_axis", "stop_axis"})),
     "mean": (_reduction("ReduceMean"), frozenset({"axis", "keepdim"})),
     "reshape": (_reshape, _NONE),
