@@ -142,7 +142,7 @@ def test_bounds_sorting_and_limits() -> None:
 
 
 def test_an_assumed_precision_counts_as_that_precision() -> None:
-    times = zoodiff.claims("pplcnet_x1_0", latency=True, precision="FP32").times
+    times = zoodiff.claims("lcnet_100", latency=True, precision="FP32").times
     assert {claim.precision for claim in times} == {"fp32", "fp32 (assumed)"}
 
 

@@ -132,9 +132,9 @@ def test_known_rows_are_read_with_their_protocol() -> None:
 
 DOUBTS = [
     ("alexnet", 8.88, "likely typo: 0.88 on the AlexNet page"),
-    ("pplcnet_x1_0", 0.47, "the zoo also publishes 2.46, 6.49276 ms for the same conditions"),
-    ("pplcnet_x1_0", 6.49276, "this column repeats that of Qualcomm Snapdragon 855"),
-    ("pplcnetv2_base", 0.67, "the zoo also publishes 4.32 ms for the same conditions"),
+    ("lcnet_100", 0.47, "the zoo also publishes 2.46, 6.49276 ms for the same conditions"),
+    ("lcnet_100", 6.49276, "this column repeats that of Qualcomm Snapdragon 855"),
+    ("lcnetv2_base", 0.67, "the zoo also publishes 4.32 ms for the same conditions"),
 ]
 
 

@@ -50,6 +50,22 @@ RENAMED = {
     "gluon_resnet152_v1d": "resnet152d",
     # SparK is a pre-training of ResNet-50.
     "resnet50_spark_pre_300e": "resnet50",
+    # PaddleClas writes "vd" for "d" and "pp" before its own networks, which timm leaves out.
+    "pphgnet_base": "hgnet_base",
+    "pphgnet_small": "hgnet_small",
+    "pphgnet_tiny": "hgnet_tiny",
+    "pplcnet_x0_35": "lcnet_035",
+    "pplcnet_x0_5": "lcnet_050",
+    "pplcnet_x0_75": "lcnet_075",
+    "pplcnet_x1_0": "lcnet_100",
+    "pplcnet_x1_5": "lcnet_150",
+    "pplcnetv2_base": "lcnetv2_base",
+    "res2net101_vd_26w_4s": "res2net101d",
+    "res2net50_vd_26w_4s": "res2net50d",
+    "resnext50_vd_32x4d": "resnext50d_32x4d",
+    "shufflenetv2_swish": "shufflenet_v2_swish",
+    "xception41_deeplab": "xception41",
+    "xception65_deeplab": "xception65",
     # Other zoos' names for these say nothing of "tf" or of noisy-student training.
     "tf_efficientnet_l2_ns": "efficientnet_l2",
     "tf_efficientnet_l2_ns_475": "efficientnet_l2",
@@ -64,6 +80,7 @@ _RECIPE_IN_NAME = re.compile(
 )
 _SCALED = re.compile(r"(mobilenet|mnasnet|shufflenet|ghostnet|hbonet|rexnet|pplcnet|esnet)")
 _SIZE = re.compile(r"^(.+)_(\d{3})$")
+_PERCENT = re.compile(r"^lcnet_(\d{3})$")
 
 
 def canonical(rows: Iterable[Row]) -> dict[str, str]:
@@ -105,5 +122,8 @@ def variant(architecture: str) -> str:
     if factor and _SCALED.match(architecture):
         value = float(factor[1].replace("_", "."))
         return "" if value == 1 else f"width {value:g}"
+    percent = _PERCENT.match(architecture)
+    if percent:
+        return "" if percent[1] == "100" else f"width {int(percent[1]) / 100:g}"
     pruned = re.match(r"resnet.*_v1[bd]_(0\.\d+)$", architecture)
     return f"pruned {pruned[1]}" if pruned else ""

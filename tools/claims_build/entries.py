@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from zoodiff.zoos import registry
+
 Row = dict[str, str]
 
 # Names of functions in tf_slim.nets; the other TF-slim networks are not in that package.
@@ -47,7 +49,20 @@ def entry(row: Row, zoo: str, part: str) -> tuple[str, str]:
         return _official(row) if part == "official" else _slim(row)
     if zoo == "timm":  # its names are resnet50.a1_in1k
         return row["model"].partition(".")[0], weights(row, zoo)
-    return "", ""
+    return _paddleclas(row) if zoo == "paddleclas" else ("", "")
+
+
+def _paddleclas(row: Row) -> tuple[str, str]:
+    """The claims name the usual weights ``default``, and others behind the network's name."""
+    name = row["weights_id"]
+    usual = name == "default"
+    model = registry.models("paddleclas").get(
+        row["model"].removesuffix("" if usual else f"_{name}")
+    )
+    weights = "pretrained" if usual else name
+    if model is None or weights not in {known.name for known in model.weights}:
+        return "", ""
+    return model.name, weights
 
 
 def _keras(row: Row, part: str) -> tuple[str, str]:

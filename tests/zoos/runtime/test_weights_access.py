@@ -22,6 +22,7 @@ MARKS = {
     "onnx": ["onnx"],
     "tfmg": ["tfmg"],
     "paddle": ["paddle"],
+    "paddleclas": ["paddle"],
     "mini-torch": ["torch"],
     "mini-keras": ["keras"],
     "mini-onnx": ["onnx", "torch"],
@@ -34,6 +35,7 @@ NETWORKS = {
     "onnx": ("light_squeezenet", "light_shufflenet", "light_inception_v1"),
     "tfmg": ("mobilenet_v1", "slim/inception_v1"),
     "paddle": ("squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_25"),
+    "paddleclas": ("PPLCNet_x0_25", "MobileNetV3_small_x0_35", "ResNet18_vd"),
     **{name: ("digits_cnn",) for name in MARKS if name.startswith("mini")},
 }
 Weights = Mapping[str, np.ndarray]

@@ -42,6 +42,7 @@ _RECIPES = _rules(
     (r"_ssld(_v2)?(_fix)?$", ""),
     (r"_(in2[12](ft1)?k|22k(ft1k)?|in1k|1k|[pf]t22k|imagenet|imagenet_?(1|21|22)k)$", ""),
     (r"_legacy(?=_)", ""),
+    (r"^(mae|mocov3)_(?=vit_)", ""),
     (r"_(caffe2|tf)(?=_)", ""),
 )
 """Who trained or converted a network, on what, and in which format it is published."""
@@ -79,7 +80,9 @@ _WORDS = _rules(
     (r"^(swin|swin_?v2)_s$", r"\1_small"),
     (r"^(swin|swin_?v2)_b$", r"\1_base"),
     (r"^(deit_(tiny|small|base)(_distilled)?)$", r"\1_patch16"),
-    (r"^tnt_s(mall)?(_patch16)?$", "tnt_s"),
+    (r"^tnt_(s|b)(mall|ase)?(_patch16)?$", r"tnt_\1"),
+    (r"^clip_(vit_\w+)$", r"\1_clip"),
+    (r"^(beitv2|eva)_vit_", r"\1_"),
     (r"^mobilevit_(x*)_?small$", r"mobilevit_\1s"),
     # ResNets: gluon's v1b is the ResNet with the stride on the 3x3, PaddlePaddle's vd is v1d.
     (r"^resnet_?v1([bcds]?)_?(\d+)$", r"resnet\2\1"),
@@ -90,6 +93,9 @@ _WORDS = _rules(
     (r"^resnet_?v2_?(\d+)$", r"resnet\1v2"),
     (r"^(wide_?resnet_?(50|101))$", r"\1_2"),
     (r"^((se_?)?resnext_?(50|101))$", r"\1_32x4d"),
+    (r"^resnext_?(\d+)_vd_", r"resnext\1d_"),
+    # The widths of Res2Net's v1b are those of its nominal network.
+    (r"^res2net_?(\d+)_v(?:d|1b)_26w_4s$", r"res2net\1d"),
     (r"^resnest_?(\d+)[de]$", r"resnest\1"),
     (r"^(hrnet_w\d+)_c$", r"\1"),
     # Networks with two names, or whose nominal size is left out.
@@ -105,10 +111,12 @@ _WORDS = _rules(
     (r"^mobilenet_?(?=\d|$)", "mobilenet_v1_"),
     (r"^rexnet_v1_", "rexnet_"),
     (r"^squeezenet_?1\.", "squeezenet1_"),
+    (r"^pp(?=hgnet|lcnet)", ""),
+    (r"^(xception\d+)_deeplab$", r"\1"),
 )
 """Other words for the same thing."""
 
-_SCALED = re.compile(r"^(mobilenet|mnasnet|semnasnet|ghostnet|rexnet|shufflenet)")
+_SCALED = re.compile(r"^(mobilenet|mobilevitv2|mnasnet|semnasnet|ghostnet|lcnet|rexnet|shufflenet)")
 _WIDTH = re.compile(r"_?x?(?<!v)(?<![v\d])(\d)[._](\d+)x?$|_(\d)(\d\d)(?=d?$)|_(\d)x$")
 _REGNET = re.compile(r"^regnet_?([a-z])_?(\d+(?:[._]\d+)?)(mf|gf)?(?=_|$|h)")
 

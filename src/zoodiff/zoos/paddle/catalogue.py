@@ -1,8 +1,8 @@
 """The zoo ``paddle``: the classifiers of ``paddle.vision.models``, in an environment of their own.
 
 The catalogue is ``data/paddle.json``, written by ``tools/refresh_paddle.py`` inside the zoo's
-environment; reading it imports no framework. PaddleClas, another project, has more networks under
-names of its own; its code is in no package, so they are named but are no entries.
+environment; reading it imports no framework. PaddleClas, another project, has more networks; they
+are the zoo ``paddleclas``, whose workers run in the same environment.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from zoodiff.zoos.base import Entry, Environment, Model, WorkerSpec
 
 ENVIRONMENT = Environment(
     "paddle",
-    requirements=("paddlepaddle==3.3.1", "numpy", "setuptools"),
+    # PyYAML and six are what the networks of PaddleClas import; its other requirements, of which
+    # some are old versions, are those of its training code.
+    requirements=("paddlepaddle==3.3.1", "numpy", "setuptools", "pyyaml", "six"),
+    without_dependencies=("paddleclas==2.6.0",),
     constraints="paddle.txt",
     megabytes=870,
 )
 _WORKER = WorkerSpec(
     name="paddle",
-    backend="zoodiff.zoos.paddle.backend:PaddleBackend",
+    backend="zoodiff.zoos.paddle.backend:paddle_vision",
     confined=False,  # Paddle starts programs when it is imported; no files are opened
     distributions=("paddlepaddle",),
     environment=ENVIRONMENT,
@@ -49,14 +52,13 @@ class PaddleZoo:
         """Return None; raise UnknownNameError for a network that only PaddleClas has."""
         if meant(reference.model, [model.name for model in self.models()]) is not None:
             return None
-        from zoodiff.claims.catalogue import claims_for
+        from zoodiff.zoos import registry
 
-        claims = claims_for(zoo=_PADDLECLAS)
-        name = next((c.architecture for c in claims if c.model == reference.model), None)
+        name = meant(reference.model, list(registry.models(_PADDLECLAS)))
         if name is not None:
             raise UnknownNameError(
-                f"{reference.model} is a network of PaddleClas, whose code is in no package that "
-                f"zoodiff installs; zoodiff claims {name} shows what PaddleClas publishes"
+                f"{name} is a network of PaddleClas, which is a zoo of its own: "
+                f"{_PADDLECLAS}:{name}"
             )
         return None
 
