@@ -30,6 +30,7 @@ SOME = [
     "MobileViTV2_x0_75",  # its builder looks for an address that PaddleClas has not
     "UniFormer_small",  # its builder fetches weights unless it is told not to
     "ConvNeXt_tiny",  # its builder scales an initial value
+    "VAN_B0",  # its code reads a tensor, so that Paddle has to rewrite it
 ]
 
 

@@ -23,7 +23,7 @@ ENVIRONMENT = Environment(
     requirements=("paddlepaddle==3.3.1", "numpy", "setuptools", "pyyaml", "six"),
     without_dependencies=("paddleclas==2.6.0",),
     constraints="paddle.txt",
-    megabytes=870,
+    megabytes=880,
 )
 _WORKER = WorkerSpec(
     name="paddle",

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM, did_you_mean
-from zoodiff.errors import UnknownNameError, WeightsUnavailableError
+from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.frontends.paddle.program import owned, to_graph
 from zoodiff.zoos.base import Model, Network, WeightsState
 from zoodiff.zoos.runtime import load_stages, modes
@@ -59,6 +59,8 @@ class Library:
     prepare: Callable[[Model, NDArray[np.uint8]], NDArray[np.float32]]
     """Applies a network's preprocessing; raises MeasurementError if none is published."""
     versions: Mapping[str, str]
+    traced_as_written: Callable[[], AbstractContextManager[None]] = nullcontext
+    """A context in which the networks' code is traced as it is; see ``describe``."""
 
 
 @dataclass
@@ -113,10 +115,17 @@ class LayerBackend:
         return self._library.builders()
 
     def describe(self, model: str, weights: str | None) -> Graph:
-        """Return the graph of the network's static program; no weights are allocated."""
+        """Return the graph of the network's static program; no weights are allocated.
+
+        A network that cannot be traced as it is written is traced as Paddle rewrites it.
+        """
         entry = self._choose(model, weights)
-        layer = self._without_values(entry)
-        return to_graph(layer, (1, *entry.input_shape), f"{self._library.zoo}:{model}")
+        shape, source = (1, *entry.input_shape), f"{self._library.zoo}:{model}"
+        try:
+            with self._library.traced_as_written():
+                return to_graph(self._without_values(entry), shape, source)
+        except MeasurementError:
+            return to_graph(self._without_values(entry), shape, source)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the values in trained parameters and in all others, as Paddle has them."""

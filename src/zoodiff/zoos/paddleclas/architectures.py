@@ -12,7 +12,8 @@ import importlib.util
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -72,6 +73,22 @@ def options(name: str) -> frozenset[str]:
     return frozenset(inspect.signature(_functions()[name]).parameters)
 
 
+@contextmanager
+def traced_as_written() -> Iterator[None]:
+    """Let Paddle trace the networks without rewriting them for control flow that reads tensors.
+
+    Most have none, and their programs are made in a third of the time. Others cannot be traced so.
+    """
+    converted: Any = importlib.import_module("paddle.jit.dy2static.convert_call_func")
+    kept = list(converted.BUILTIN_LIKELY_MODULES)
+    own = [sys.modules[function.__module__] for function in _functions().values()]
+    converted.BUILTIN_LIKELY_MODULES.extend(set(own) - set(kept))
+    try:
+        yield
+    finally:
+        converted.BUILTIN_LIKELY_MODULES[:] = kept
+
+
 def module_of(name: str) -> str:
     """Return the name of the module that a builder is defined in."""
     return _functions()[name].__module__.rpartition(".")[2]
@@ -121,7 +138,6 @@ def _import_backbones() -> ModuleType:
     for module in modules:
         _allow_missing_addresses(module)
         _keep_whole_numbers(module)
-    _trace_as_written(modules)
     return backbones
 
 
@@ -135,15 +151,6 @@ def _replace(name: str, contents: Mapping[str, Any]) -> None:
 
 def _refuse(address: str) -> NoReturn:
     raise DownloadRefusedError(address)
-
-
-def _trace_as_written(modules: list[ModuleType]) -> None:
-    """Let Paddle trace these modules without rewriting them for control flow that reads tensors.
-
-    A network with such control flow would be refused, and programs are made in a third of the time.
-    """
-    paddle: Any = importlib.import_module("paddle")
-    paddle.jit.ignore_module(modules)
 
 
 class _WholeNumbers:

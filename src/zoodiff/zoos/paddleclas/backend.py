@@ -27,6 +27,7 @@ def paddleclas() -> LayerBackend:
             builders=lambda: names,
             build=lambda name: architectures.build(name, arguments()[name]),
             prepare=prepare,
+            traced_as_written=architectures.traced_as_written,
             versions={architectures.DISTRIBUTION: version(architectures.DISTRIBUTION)},
         )
     )
