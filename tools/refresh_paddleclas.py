@@ -60,6 +60,8 @@ LABELS = {
 }
 """Networks whose outputs are not ImageNet's classes: a score, features, another task."""
 NO_ADDRESS = "PaddleClas publishes no weights of it"
+BROKEN = "PaddleClas 2.6.0 cannot run it"
+"""``MAE_vit_huge_patch14``, the aesthetic score, Swin V2 and SOLIDER fail in PaddleClas's own code."""
 
 
 def main() -> int:
@@ -86,9 +88,17 @@ def entry(name: str) -> dict[str, Any]:
         "preprocessing": spec.to_dict(),
         "labels": LABELS.get(name, "imagenet-1k"),
         "input_shape": [3, *size],
-        "note": None if weights else NO_ADDRESS,
+        "note": note(name, bool(weights)),
     }
     return raw | ({"arguments": arguments} if arguments else {})
+
+
+def note(name: str, has_weights: bool) -> str | None:
+    """Return what is unusual about a network."""
+    broken = {"MAE_vit_huge_patch14", "CLIP_large_patch14_224_aesthetic"}
+    if name in broken or name.startswith("SwinTransformerV2_") or name.endswith("_SOLIDER"):
+        return BROKEN
+    return None if has_weights else NO_ADDRESS
 
 
 def architecture(name: str) -> str:

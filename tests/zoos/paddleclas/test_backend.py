@@ -46,8 +46,9 @@ def workers() -> Iterator[WorkerPool]:
 BROKEN = {
     "CLIP_large_patch14_224_aesthetic": "In operator matmul",
     "MAE_vit_huge_patch14": "Given normalized_shape is",
+    "SwinTransformerV2_tiny_patch4_window8_256": "name 'output_dimensions' is not defined",
 }
-"""Networks whose own code cannot run them, and how Paddle's reason begins."""
+"""Networks whose own code cannot run them, and Paddle's reason."""
 
 Describe = Callable[[str], tuple[Graph, messages.Facts]]
 
@@ -72,7 +73,7 @@ def test_parameters_are_paddles_own_and_classes_are_the_catalogues(
     describe: Describe, names: list[str]
 ) -> None:
     for name in names:
-        if name in BROKEN:
+        if MODELS[name].note == "PaddleClas 2.6.0 cannot run it":
             continue
         graph, facts = describe(name)
         assert count(graph).parameters == facts.parameters, name
