@@ -61,7 +61,7 @@ LABELS = {
 """Networks whose outputs are not ImageNet's classes: a score, features, another task."""
 NO_ADDRESS = "PaddleClas publishes no weights of it"
 BROKEN = "PaddleClas 2.6.0 cannot run it"
-"""``MAE_vit_huge_patch14``, the aesthetic score, Swin V2 and SOLIDER fail in PaddleClas's own code."""
+"""Swin V2, SOLIDER, ``MAE_vit_huge_patch14`` and the aesthetic score fail in their own code."""
 
 
 def main() -> int:
