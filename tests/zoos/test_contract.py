@@ -86,5 +86,5 @@ def test_an_unknown_entry_comes_with_suggestions() -> None:
 def test_architectures_bring_zoos_together() -> None:
     groups = registry.by_architecture()
     zoos = {entry.zoo.name for entry in groups["resnet50"]}
-    others = {"timm", "hf", "kerashub", "paddle", "paddleclas"}
+    others = {"timm", "hf", "kerashub", "paddle", "paddleclas", "pytorchcv"}
     assert zoos == {"torchvision", "keras", "onnx", "tfmg", *others}

@@ -16,7 +16,7 @@ from typing import Any
 
 FRAMEWORKS = frozenset(
     {"ai_edge_litert", "cv2", "keras", "onnx", "onnxruntime", "onnxscript", "onnx_ir", "ray"}
-    | {"openvino"}
+    | {"openvino", "pytorchcv"}
     | {"tensorflow", "tf2onnx", "tf_keras", "tflite", "timm", "torch", "torchvision"}
 )
 SAYS = "is imported by a test without a marker of its framework"

@@ -29,7 +29,8 @@ def test_every_entry_exists_in_its_zoo() -> None:
 
 
 def test_every_model_of_a_name_is_in_the_table() -> None:
-    for zoo in ("torchvision", "keras", "tfmg", "onnx", "timm", "hf", "kerashub", "paddleclas"):
+    zoos = ("torchvision", "keras", "tfmg", "onnx", "timm", "hf", "kerashub")
+    for zoo in (*zoos, "paddleclas", "pytorchcv"):
         for model in registry.models(zoo).values():
             if model.architecture in table.names():
                 assert table.by_entry()[zoo, model.name].name == model.architecture

@@ -17,6 +17,7 @@ from zoodiff.zoos import registry
 
 MARKS = {
     "torchvision": ["torch"],
+    "pytorchcv": ["torch"],
     "keras": ["keras"],
     "kerashub": ["keras"],
     "onnx": ["onnx"],
@@ -30,6 +31,7 @@ MARKS = {
 }
 NETWORKS = {
     "torchvision": ("squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"),
+    "pytorchcv": ("squeezenet_v1_1", "condensenet74_c8_g8", "resnet20_cifar10"),
     "keras": ("MobileNetV2", "EfficientNetB0"),
     "kerashub": ("resnet_18_imagenet", "densenet_121_imagenet"),
     "onnx": ("light_squeezenet", "light_shufflenet", "light_inception_v1"),

@@ -22,6 +22,36 @@ def _rules(*pairs: tuple[str, str]) -> tuple[_Rule, ...]:
 _OPSET = re.compile(r"-\d{1,2}(-int8|-qdq)?$")
 """The opset that ends a file's name in the ONNX Model Zoo: ``resnet50-v1-12-int8``."""
 
+_PYTORCHCV = _rules(
+    (r"^bn_(vgg\d+)b?$", r"\1_bn"),
+    (r"^bninception$", "inception_v2"),
+    # The ending b: stride on the 3x3 (ResNets); b and c: TensorFlow's SAME (EfficientNets).
+    (r"^(alexnet|\w*resnet[a-z]*\d+)b$", r"\1"),
+    (r"^(mobilenet(v2)?|shufflenetv2)b(?=_)", r"\1"),
+    (r"^(efficientnet_b\d)[bc]$", r"\1"),
+    (r"^efficientnet_edge_([sml])[a-z]+_b$", r"efficientnet_e\1"),
+    (r"^preresnet(?=\d)", "resnetv2_"),
+    (r"^resnetbc(?=\d)", "resnet"),
+    (r"^resnest(a|abc)(?=\d)", "resnest"),
+    (r"^resneta(\d+)$", r"resnet\1d"),
+    (r"^wrn(?=\d)", "wide_resnet"),
+    (r"^sknet50$", "skresnext50_32x4d"),
+    (r"^(vovnet\d+)$", r"\1a"),
+    (r"^hrnetv2_", "hrnet_"),
+    (r"^(hrnet_w\d+_small)_v1$", r"\1"),
+    (r"^squeezenet_v1_", "squeezenet1_"),
+    (r"^shufflenet_g3(?=_)", "shufflenet"),
+    (r"^mnasnet_b1$", "mnasnet"),
+    (r"^mnasnet_a1$", "semnasnet"),
+    (r"^(spnasnet)$", r"\1_100"),
+    (r"^fbnet_cb$", "fbnetc_100"),
+    (r"^nasnet_4a1056$", "nasnet_mobile"),
+    (r"^nasnet_6a4032$", "nasnet_large"),
+)
+"""How pytorchcv spells variants and networks whose papers name them by numbers."""
+_FRACTION = re.compile(r"_w(\d?)(?:d(\d+))?$")
+"""The width that ends a name of pytorchcv: ``w3d4`` is 3/4, ``wd2`` a half."""
+
 _CASED = _rules(
     (r"^vit_G(?=\d)", "vit_gigantic_patch"),
     (r"^vit_g(?=\d)", "vit_giant_patch"),
@@ -126,7 +156,7 @@ def form(spelling: str, zoo: str = "") -> str:
     """Return the form of a spelling: equal for spellings that the rules cannot tell apart.
 
     ``zoo`` is the zoo whose spelling it is, if known: a number at the end of a file's name in the
-    ONNX Model Zoo is an opset, elsewhere a depth.
+    ONNX Model Zoo is an opset, elsewhere a depth, and an ending of pytorchcv's names a variant.
 
     >>> form("ResNet50_v1b") == form("resnet50_8xb32_in1k") == form("resnet-50-pytorch")
     True
@@ -136,6 +166,8 @@ def form(spelling: str, zoo: str = "") -> str:
     text = spelling[:_LONGEST]
     if zoo == "onnx":
         text = _OPSET.sub("", text)
+    if zoo == "pytorchcv":
+        text = _FRACTION.sub(_fraction, _applied(text, _PYTORCHCV))
     text = _applied(text, _CASED)
     text = re.sub(r"[-\s]+", "_", text.lower())
     text = _applied(_until_stable(text), _WORDS)
@@ -159,6 +191,12 @@ def _applied(text: str, rules: tuple[_Rule, ...]) -> str:
     for pattern, replacement in rules:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _fraction(match: re.Match[str]) -> str:
+    """Return a width that is written as a fraction as a decimal; nothing for 1."""
+    whole, part = int(match[1] or 1), int(match[2] or 1)
+    return "" if whole == part else f"_{whole / max(1, part):.2f}"
 
 
 def _width(match: re.Match[str]) -> str:

@@ -33,11 +33,16 @@ class TorchNetwork:
     """The published preprocessing: images (batch, height, width, 3) to a tensor."""
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, 3, height, width) -> the module's output, (batch, classes) for a classifier."""
+        """(batch, 3, height, width) -> the module's output, (batch, classes) for a classifier.
+
+        Of a module with several outputs it is the first.
+        """
         import torch
 
         with torch.inference_mode():
-            result: NDArray[np.float32] = self._forward(torch.from_numpy(batch)).numpy()
+            output = self._forward(torch.from_numpy(batch))
+        first = output[0] if isinstance(output, list | tuple) else output
+        result: NDArray[np.float32] = first.numpy()
         return result
 
     @property
