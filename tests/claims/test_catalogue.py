@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.claims import catalogue
+from zoodiff.claims import catalogue, provided
 from zoodiff.claims.catalogue import Claim
 from zoodiff.errors import UnknownNameError
 from zoodiff.zoos import registry
@@ -26,7 +26,9 @@ FILES = ("claims.csv", "protocols.csv", "sources.csv", "datapackage.json")
 
 @pytest.fixture(scope="module")
 def claims() -> list[Claim]:
-    return catalogue.load()
+    """The collected claims, without those that zoos bring themselves."""
+    brought = {claim.zoo for claim in provided.claims()}
+    return [claim for claim in catalogue.load() if claim.zoo not in brought]
 
 
 def one(claims: list[Claim], **wanted: object) -> Claim:

@@ -35,7 +35,8 @@ def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
         raise UnknownNameError(f"there is no file {path} with weights for {ref.zoo}:{ref.model}")
     if not getattr(zoo, "takes_checkpoints", False):
         raise UsageError(
-            f"weights of a file can be put into networks of torchvision and timm, not of {ref.zoo}"
+            "weights of a file can be put into networks of torchvision, timm and pytorchcv, not of "
+            f"{ref.zoo}"
         )
     return Weights(str(path.resolve()))
 

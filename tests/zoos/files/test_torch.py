@@ -127,7 +127,7 @@ def test_a_checkpoint_that_does_not_fit_is_one_sentence(
             outputs(f"torchvision:squeezenet1_1@{tmp_path / name}")
     with pytest.raises(UnknownNameError, match="there is no file"):
         registry.resolve(f"torchvision:squeezenet1_1@{tmp_path / 'missing.pth'}")
-    with pytest.raises(UsageError, match=r"into networks of torchvision and timm, not of keras"):
+    with pytest.raises(UsageError, match=r"of torchvision, timm and pytorchcv, not of keras"):
         registry.resolve(f"keras:VGG16@{tmp_path / 'list.pth'}")
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.claims.catalogue import Claim
 from zoodiff.claims.times import LatencyClaim
-from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Model, Weights
+from zoodiff.zoos.claim_columns import recipe_columns
 from zoodiff.zoos.company.catalogue import CompanyZoo
 from zoodiff.zoos.company.registered import registered
 
@@ -51,7 +51,7 @@ def _all() -> Iterator[tuple[CompanyZoo, Model, Weights, OwnersClaim]]:
 def _claim(zoo: CompanyZoo, model: Model, weights: Weights, own: OwnersClaim) -> Claim:
     spec = weights.preprocessing or model.preprocessing
     values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Claim))
-    values |= _recipe(spec)
+    values |= recipe_columns(spec)
     values |= {
         "architecture": model.architecture,
         "zoo": zoo.name,
@@ -78,28 +78,6 @@ def _claim(zoo: CompanyZoo, model: Model, weights: Weights, own: OwnersClaim) ->
         "note": own.protocol,
     }
     return Claim(**values)
-
-
-def _recipe(spec: Preprocessing) -> dict[str, Any]:
-    """Return the columns of a claim that say how images are prepared."""
-    size = spec.input_size or (None, None)
-    return {
-        "input_height": size[0],
-        "input_width": size[1],
-        "resize": spec.resize if isinstance(spec.resize, int) else None,
-        "resize_policy": spec.resize_policy
-        if spec.resize_policy in {"short_side", "squash"}
-        else None,
-        "crop_fraction": spec.crop_fraction,
-        "interpolation": spec.interpolation,
-        "interpolation_library": spec.library,
-        "channel_order": spec.channel_order if spec.channel_order in {"RGB", "BGR"} else None,
-        "value_range": spec.value_range,
-        "mean": spec.mean,
-        "std": spec.std,
-        "inside_network": spec.inside_network,
-        "preprocessing": spec.published,
-    }
 
 
 def _latency(own: OwnersClaim) -> str | None:
