@@ -5,8 +5,10 @@ Reading them imports no framework.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -40,3 +42,17 @@ def weights(raw: Mapping[str, Any]) -> Weights:
     """Return one set of weights of a catalogue, with its own preprocessing if it has one."""
     own = raw.get("preprocessing")
     return Weights(**{**raw, "preprocessing": Preprocessing.from_dict(own) if own else None})
+
+
+@dataclass(frozen=True)
+class Name:
+    """The name of a model in all zoos, and how the model departs from what that name means."""
+
+    architecture: str
+    variant: str | None
+
+
+def names(text: str) -> Mapping[str, Name]:
+    """Return the names in a table with the columns ``model``, ``architecture`` and ``variant``."""
+    rows = csv.DictReader(text.splitlines())
+    return {row["model"]: Name(row["architecture"], row["variant"] or None) for row in rows}

@@ -8,7 +8,6 @@ model that departs from what the name means elsewhere says how (``variant``).
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from zoodiff.data.labels import IMAGENET_1K, NO_CLASSES, LabelSpace
 from zoodiff.entry import RANDOM
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import catalogues
 from zoodiff.zoos.base import Entry, Model, Weights, WorkerSpec
 
 HUB = "https://huggingface.co/"
@@ -104,20 +104,10 @@ def published() -> Published:
     return Published(raw["timm"], recipes, tuple(raw["models"]))
 
 
-@dataclass(frozen=True)
-class Name:
-    """What a model is called in all zoos, and how it departs from what that name means."""
-
-    architecture: str
-    variant: str | None
-
-
 @cache
-def names() -> Mapping[str, Name]:
+def names() -> Mapping[str, catalogues.Name]:
     """The canonical names of models, where they are not timm's own or are shared."""
-    text = files(__package__).joinpath("names.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines())
-    return {row["model"]: Name(row["architecture"], row["variant"] or None) for row in rows}
+    return catalogues.names(files(__package__).joinpath("names.csv").read_text(encoding="utf-8"))
 
 
 def labels(tag: str, classes: int) -> LabelSpace:
@@ -142,7 +132,7 @@ def _models() -> tuple[Model, ...]:
 
 def _model(raw: Sequence[Any], recipes: Sequence[Preprocessing]) -> Model:
     name, tags, recipe, classes = raw
-    called = names().get(name, Name(name, None))
+    called = names().get(name, catalogues.Name(name, None))
     own = labels(tags[0][0] if tags else "", classes)
     preprocessing = recipes[recipe]
     assert preprocessing.input_size is not None
