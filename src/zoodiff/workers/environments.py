@@ -85,12 +85,11 @@ def versions(spec: WorkerSpec) -> dict[str, str | None]:
         (d.metadata["Name"] or "").lower().replace("_", "-"): d.version
         for d in importlib.metadata.distributions(path=folders)
     }
-    return {
-        name: _version(name)
-        if name in spec.environment.shared
-        else installed.get(name.lower().replace("_", "-"))
-        for name in spec.distributions
-    }
+    own = {name: installed.get(name.lower().replace("_", "-")) for name in spec.distributions}
+    if not spec.environment.shared:
+        return own
+    # pip installs nothing that zoodiff's packages, which its interpreter sees, have already.
+    return {name: version or _version(name) for name, version in own.items()}
 
 
 def create(environment: Environment, say: Callable[[str], None], *, again: bool = False) -> Path:
