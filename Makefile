@@ -41,6 +41,7 @@ install: $(VENV)/.installed ## Make .venv with zoodiff, the frameworks and the t
 environments: install ## Make the virtual environments of the zoos that need one of their own.
 	$(BIN)/zoodiff env create tfmg
 	$(BIN)/zoodiff env create kerashub
+	$(BIN)/zoodiff env create kecam
 
 study: install environments ## Run the study `quick`; the last line names the report.
 	@$(BIN)/zoodiff run quick --results results --report report

@@ -98,6 +98,15 @@ def test_model_garden_and_slim_are_as_specified() -> None:
     assert steps == {"interpolation", "order of resize and crop", "std"}
 
 
+@pytest.mark.keras
+@pytest.mark.skipif(
+    environments.interpreter("kecam") is None, reason="the environment kecam is not there"
+)
+@pytest.mark.parametrize("name", ["resnet50d", "mixer_b16", "mobilevit_s", "maxvit_base"])
+def test_keras_cv_attention_models_are_as_specified(name: str) -> None:
+    assert_as_specified(audited(name, "kecam"))
+
+
 def test_a_zoo_whose_package_is_missing_is_a_failure_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

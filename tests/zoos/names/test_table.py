@@ -29,7 +29,7 @@ def test_every_entry_exists_in_its_zoo() -> None:
 
 
 def test_every_model_of_a_name_is_in_the_table() -> None:
-    zoos = ("torchvision", "keras", "tfmg", "onnx", "timm", "hf", "kerashub")
+    zoos = ("torchvision", "keras", "tfmg", "onnx", "timm", "hf", "kerashub", "kecam")
     for zoo in (*zoos, "paddleclas", "pytorchcv"):
         for model in registry.models(zoo).values():
             if model.architecture in table.names():
