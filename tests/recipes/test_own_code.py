@@ -102,7 +102,7 @@ def test_model_garden_and_slim_are_as_specified() -> None:
 @pytest.mark.skipif(
     environments.interpreter("kecam") is None, reason="the environment kecam is not there"
 )
-@pytest.mark.parametrize("name", ["resnet50d", "mixer_b16", "mobilevit_s", "maxvit_base"])
+@pytest.mark.parametrize("name", ["resnet50d", "mixer_b16", "mobilevit_s", "maxvit_base_tf"])
 def test_keras_cv_attention_models_are_as_specified(name: str) -> None:
     assert_as_specified(audited(name, "kecam"))
 
