@@ -1,10 +1,9 @@
 """Asks the kecam backend for facts; run by the environment's interpreter, writes JSON.
 
-python kecam_probe.py FOLDER NAME...
+python kecam_probe.py FOLDER
 
-``models``: classifiers of the installed package. ``outputs``: the graphs of NAME... interpreted in
-numpy against TensorFlow. ``published``: files written into FOLDER, loaded by the package's own
-loader. ``seeds``: whether random weights come from the seed.
+``models``: classifiers of the installed package. ``published``: files written into FOLDER, loaded
+by the package's own loader. ``seeds``: whether random weights come from the seed.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from support.interpret import interpret
 from zoodiff.errors import ZoodiffError
+from zoodiff.zoos.kecam import weights
 from zoodiff.zoos.kecam.backend import KecamBackend
 
 SMALL = "MobileNetV3Small050"
@@ -31,24 +30,12 @@ def pixels(network: Any) -> Any:
     return np.random.default_rng(0).normal(size=network.input_shape).astype(np.float32)
 
 
-def outputs(backend: KecamBackend, names: list[str]) -> dict[str, Any]:
-    """The largest difference of the interpreted graph's outputs, and their largest value."""
-    found = {}
-    for name in names:
-        network = backend.load(name, "random", seed=1, threads=2)
-        batch = pixels(network)
-        expected = network.run(batch)
-        got = interpret(backend.describe(name, "random"), network.weights(), batch)
-        found[name] = [float(np.abs(got - expected).max()), float(np.abs(expected).max())]
-    return found
-
-
 def seeds(backend: KecamBackend) -> list[bool]:
     first, same, other = (
         backend.load(SMALL, "random", seed=seed, threads=2).weights() for seed in (3, 3, 4)
     )
     name = next(name for name in first if name.endswith("kernel"))
-    return [bool((first[name] == weights[name]).all()) for weights in (same, other)]
+    return [bool((first[name] == values[name]).all()) for values in (same, other)]
 
 
 def written(backend: KecamBackend, model: str, path: Path) -> Any:
@@ -106,6 +93,25 @@ def published(backend: KecamBackend, folder: Path) -> dict[str, Any]:
     return found
 
 
+def slashed(folder: Path) -> list[bool]:
+    """Whether a layer is read that the file calls by a name with a slash, and keeps its own."""
+    import keras
+    from keras.src.legacy.saving import legacy_h5_format
+
+    layer = keras.layers.Dense(3, name="block_dense")
+    model = keras.Sequential([keras.Input((4,)), layer])
+    values = [np.array(value) for value in model.get_weights()]
+    path = folder / "slashed.h5"
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+        file.move("block_dense", "block/dense")
+        file.attrs["layer_names"] = ["block/dense"]
+    layer.set_weights([np.zeros_like(value) for value in values])
+    names = weights.read(model, path, keras.Model.load_weights)
+    same = all(np.array_equal(a, b) for a, b in zip(model.get_weights(), values, strict=True))
+    return [same, layer.name == "block_dense", names == {"block_dense"}]
+
+
 def sentence(action: Callable[[], object]) -> str:
     try:
         action()
@@ -125,14 +131,14 @@ def refused(backend: KecamBackend) -> dict[str, str]:
 
 
 def main() -> None:
-    folder, *names = sys.argv[1:]
+    (folder,) = sys.argv[1:]
     backend = KecamBackend()
     answers = {
         "models": list(backend.models()),
         "versions": dict(backend.versions()),
         "seeds": seeds(backend),
-        "outputs": outputs(backend, names),
         "published": published(backend, Path(folder)),
+        "slashed": slashed(Path(folder)),
         "refused": refused(backend),
     }
     print(json.dumps(answers))

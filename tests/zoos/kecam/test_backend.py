@@ -33,8 +33,6 @@ SOME = [
     *("SwinTransformerV2Tiny_window8", "ViTTinyPatch16", "VOLO_d1"),
 ]
 """Small networks of many families; the slow tests take all."""
-RUN = ["ResNet50D", "EfficientNetEdgeTPUSmall"]
-"""Networks without opaque operators, which zoodiff's interpreter runs."""
 
 pytestmark = [
     pytest.mark.keras,
@@ -60,7 +58,7 @@ def ran(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the probe says in the environment's interpreter, with this repository's code."""
-    done = ran(PROBE, tmp_path_factory.mktemp("files"), *RUN)
+    done = ran(PROBE, tmp_path_factory.mktemp("files"))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -120,16 +118,13 @@ def test_random_weights_come_from_the_seed(answers: Any) -> None:
     assert answers["seeds"] == [True, False]
 
 
-@pytest.mark.parametrize("name", RUN)
-def test_the_graph_computes_what_keras_does(answers: Any, name: str) -> None:
-    difference, largest = answers["outputs"][name]
-    assert largest > 0
-    assert difference <= 1e-4 * largest
-
-
 @pytest.mark.parametrize("name", ["MobileNetV3Small050", "EdgeNeXt_XX_Small"])
 def test_a_complete_file_is_loaded_by_the_packages_own_loader(answers: Any, name: str) -> None:
     assert answers["published"][name] == ["published", True, True]
+
+
+def test_a_layer_is_found_whose_name_in_the_file_has_a_slash(answers: Any) -> None:
+    assert answers["slashed"] == [True, True, True]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def checked(package: ModuleType, keras: Any) -> Iterator[Loaded]:
     Keras checks the MD5 that the package publishes, when a file is fetched and when it is read from
     the cache. Files are HDF5 and are scanned before they are read (RefusedError).
     """
-    fetch, read = package.backend.get_file, keras.Model.load_weights
+    fetch, load = package.backend.get_file, keras.Model.load_weights
     loaded = Loaded()
 
     def get_file(*arguments: object, **named: object) -> str:
@@ -75,7 +75,7 @@ def checked(package: ModuleType, keras: Any) -> Iterator[Loaded]:
         return path
 
     def load_weights(model: Any, path: str, *_: object, **__: object) -> None:
-        loaded.layers |= _read(model, Path(path), read)
+        loaded.layers |= read(model, Path(path), load)
 
     with _loader(package, keras, get_file, load_weights), _impatient():
         yield loaded
@@ -83,7 +83,7 @@ def checked(package: ModuleType, keras: Any) -> Iterator[Loaded]:
 
 def complete(network: Any, loaded: Loaded, name: str) -> None:
     """Raise WeightsUnavailableError unless every layer's weights were in the files."""
-    if not loaded.files:
+    if loaded.failure or not loaded.files:
         raise WeightsUnavailableError(
             f"the published weights of {name} could not be had "
             f"({loaded.failure or 'the package has no such file'}); "
@@ -99,8 +99,11 @@ def complete(network: Any, loaded: Loaded, name: str) -> None:
         )
 
 
-def _read(model: Any, path: Path, read: Callable[..., None]) -> set[str]:
-    """Read a file by the names of its layers, all shapes as they are; return these names."""
+def read(model: Any, path: Path, load: Callable[..., None]) -> set[str]:
+    """Read a file by the names of its layers; return these names.
+
+    Raises WeightsUnavailableError if a shape differs, RefusedError for a file that is not safe.
+    """
     import h5py
 
     with path.open("rb") as file:
@@ -115,7 +118,7 @@ def _read(model: Any, path: Path, read: Callable[..., None]) -> set[str]:
         slashed = {plain(name): name for name in names if "/" in name}
         for layer, name in renamed:
             layer.name = slashed.get(name, name)
-        read(model, str(path), by_name=True, skip_mismatch=False)
+        load(model, str(path), by_name=True, skip_mismatch=False)
     except (OSError, ValueError, KeyError) as error:
         raise WeightsUnavailableError(
             f"{path} does not hold the published weights of this network "
