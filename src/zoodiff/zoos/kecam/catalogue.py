@@ -19,8 +19,8 @@ from zoodiff.preprocessing.spec import Preprocessing, Triple
 from zoodiff.zoos import catalogues
 from zoodiff.zoos.base import Environment, Model, Weights, WorkerSpec
 
-RescaleMode = Literal["torch", "tf", "tf128", "raw01", "clip", "raw"]
-"""The package's names of ways to normalise pixels."""
+RescaleMode = Literal["torch", "tf", "raw01"]
+"""The package's names of the ways in which classifiers normalise pixels."""
 
 ENVIRONMENT = Environment(
     "kecam",
@@ -49,17 +49,12 @@ _LARGER = {
 }
 _SOURCE = "keras_cv_attention_models.imagenet.evaluation, with its default values"
 _NORMALISATION: Mapping[RescaleMode, tuple[Triple | None, Triple | None]] = {
-    "torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "torch": ((123.675, 116.28, 103.53), (58.395, 57.120003, 57.375)),
     "tf": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
-    "tf128": ((128.0, 128.0, 128.0), (128.0, 128.0, 128.0)),
     "raw01": (None, (255.0, 255.0, 255.0)),
-    "clip": (
-        (122.7709383, 116.7460125, 104.09373615),
-        (68.5005327, 66.6321579, 70.32316305),
-    ),
-    "raw": (None, None),
 }
-"""Mean and standard deviation of pixels from 0 to 255, of ``init_mean_std_by_rescale_mode``."""
+"""Mean and standard deviation of pixels from 0 to 255, as ``init_mean_std_by_rescale_mode`` rounds
+them in float32."""
 
 
 @dataclass(frozen=True)
