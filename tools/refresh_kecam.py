@@ -116,7 +116,7 @@ def watched(calls: list[Call]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Family:
-    """What the networks of a module have in common, as its first network tells."""
+    """What the networks of a module have in common, as its first with several weights tells."""
 
     mode: str
     changing: bool = True
@@ -155,7 +155,7 @@ def line(tools: Tools, name: str, builder: FunctionType, families: dict[str, Fam
             classes = OTHER_CLASSES.get((module.split(".")[1], pretrained), 1000)
             url = call.asked(tools, pretrained, resolution).url
             files.append([tag, pretrained, own, by_name[pretrained], classes, url])
-        if files:
+        if len(by_name) > 2:  # one set of weights tells nothing of others
             families[module] = Family(mode, set(by_name.values()) != {mode})
     default = package.default_pretrained(builder)
     files.sort(key=lambda file: (file[1] != default, abs(file[2][0] - size[0])))
