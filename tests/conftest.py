@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -38,6 +39,24 @@ settings.load_profile("zoodiff")
 def any_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take from tests the width of the terminal that they are started in."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def valid_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check every JSON document that a command prints in this process against its schema."""
+    from zoodiff.cli.render import console
+
+    label = console.labelled
+
+    def checked(name: str, value: object) -> object:
+        from support import schemas
+
+        document = label(name, value)
+        found = schemas.problems(name, json.loads(json.dumps(document, default=str)))
+        assert not found, (name, found)
+        return document
+
+    monkeypatch.setattr(console, "labelled", checked)
 
 
 class FakeZoo:

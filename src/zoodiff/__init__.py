@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from zoodiff.api import import_index as import_index
     from zoodiff.api import import_results as import_results
     from zoodiff.api import index_summary as index_summary
+    from zoodiff.api import json_documents as json_documents
+    from zoodiff.api import json_schema as json_schema
     from zoodiff.api import latency as latency
     from zoodiff.api import list_entries as list_entries
     from zoodiff.api import names as names
@@ -167,6 +169,8 @@ _PUBLIC = {
     "import_index": "zoodiff.api",
     "import_results": "zoodiff.api",
     "index_summary": "zoodiff.api",
+    "json_documents": "zoodiff.api",
+    "json_schema": "zoodiff.api",
     "latency": "zoodiff.api",
     "list_entries": "zoodiff.api",
     "load_study": "zoodiff.study.config",

@@ -26,9 +26,10 @@ This module is a leaf: it imports the standard library alone.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata  # not lazily: the error "too many open files" must still be shown
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 LONGEST = 4000
@@ -214,6 +215,21 @@ def json_text(value: object, *, indent: int | None = 2, strict: bool = False) ->
     if text.isascii() and "\x7f" not in text:
         return text
     return _escaped(text, "\n", _json_escape)
+
+
+def finite(value: Any) -> Any:
+    """Return plain values with the text ``inf``, ``-inf`` or ``nan`` for numbers that JSON lacks.
+
+    >>> finite({"a": [1.5, float("inf")]})
+    {'a': [1.5, 'inf']}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _json_escape(character: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import zoodiff
+from support import schemas
 from support.planted_recipes import BASE, PLANTED
 from zoodiff.api import RecipesReport
 from zoodiff.claims.recipes import RecipeClaim, recipe_claims
@@ -145,6 +146,11 @@ def test_csv_has_a_line_per_pair_and_step(report: RecipesReport) -> None:
         "bicubic",
     )
     assert float(row["mean_levels"]) == 1.6
+
+
+def test_json_is_as_its_schema_says(report: RecipesReport) -> None:
+    document = {"schema": "zoodiff/audit-recipes/1", **report.to_dict()}
+    assert not schemas.problems("audit-recipes", json.loads(json.dumps(document)))
 
 
 def test_json_can_be_written(report: RecipesReport) -> None:

@@ -17,7 +17,7 @@ COMMAND = shutil.which("zoodiff", path=str(Path(sys.executable).parent)) or "zoo
 FRAMEWORKS = ("torch", "torchvision", "keras", "tensorflow", "tf_keras", "onnx", "onnxruntime")
 COMMANDS = (
     *("zoos", "list", "show", "claims", "compare", "diff", "fingerprint", "rules", "accuracy"),
-    *("example", "latency", "which", "names"),
+    *("example", "latency", "which", "names", "schema"),
     *("run", "report", "env", "store"),
 )
 

@@ -26,6 +26,7 @@ REQUIRED = {
     "report": [],
     "rules": [],
     "run": ["no.toml"],
+    "schema": [],
     "show": ["no.onnx"],
     "audit-recipes": [],
     "index": [],

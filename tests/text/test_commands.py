@@ -165,6 +165,7 @@ def cases(world: World) -> dict[str, list[list[str]]]:
         "run": [["good.toml"], *([name] for name in broken)],
         "report": [["--results", "kept"], ["--results", "broken"], [first, "--results", "broken"]],
         "rules": [[first]],
+        "schema": [[first], ["diff"]],
         "env create": [[first]],
         "env list": [[]],
         "env remove": [[first]],

@@ -25,6 +25,7 @@ WITHOUT_WORKERS = {
         "report",
         "example",
         "rules",
+        "schema",
         "which",
         "zoos",
         "env create",

@@ -2,8 +2,8 @@
 
 One module per subject: ``entries``, ``claimed``, ``names_report``, ``recipes_report``,
 ``studies``, ``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``,
-``rules``, ``limits``, ``index``. The modules ``*_values`` export the types of their results. A name
-is loaded at its first use, so that every command starts fast.
+``rules``, ``limits``, ``index``, ``json_schemas``. The modules ``*_values`` export the types of
+their results. A name is loaded at its first use, so that every command starts fast.
 
 ``limits`` set a worker's time per request and its memory, as ``--worker-seconds`` and
 ``--worker-memory`` do for the commands.
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from zoodiff.api.index import export_index as export_index
     from zoodiff.api.index import import_index as import_index
     from zoodiff.api.index import index_summary as index_summary
+    from zoodiff.api.json_schemas import json_documents as json_documents
+    from zoodiff.api.json_schemas import json_schema as json_schema
     from zoodiff.api.latency_report import LatencyReport as LatencyReport
     from zoodiff.api.latency_report import LatencyRequest as LatencyRequest
     from zoodiff.api.latency_report import latency as latency
@@ -140,6 +142,10 @@ _MODULES = {
         "export_index",
         "import_index",
         "index_summary",
+    ),
+    "json_schemas": (
+        "json_documents",
+        "json_schema",
     ),
     "latency_report": (
         "LatencyReport",

@@ -29,6 +29,7 @@ from zoodiff.cli.commands.names import names
 from zoodiff.cli.commands.report import report
 from zoodiff.cli.commands.rules import rules
 from zoodiff.cli.commands.run import run
+from zoodiff.cli.commands.schema import schema
 from zoodiff.cli.commands.show import show
 from zoodiff.cli.commands.store import store
 from zoodiff.cli.commands.which import which
@@ -78,6 +79,7 @@ app.command("fingerprint")(fingerprint)
 app.command("run")(run)
 app.command("report")(report)
 app.command("rules")(rules)
+app.command("schema")(schema)
 app.command("example")(example)
 app.add_typer(zoos, name="zoos")
 app.add_typer(env, name="env")

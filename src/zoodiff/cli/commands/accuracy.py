@@ -11,7 +11,7 @@ import typer
 from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
-from zoodiff.cli.render.console import Json, complete_entry, print_json
+from zoodiff.cli.render.console import Json, complete_entry, print_document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ def accuracy(options: AccuracyOptions) -> None:
     with images_progress(len(entries)) as step:
         report = measure(request, step=step, opened=render.say_images)
     if options.json:
-        print_json(report.to_dict())
+        print_document("agreement" if report.agreement else "accuracy", report.to_dict())
     else:
         render.print_report(report, names)
     render.say_problems(report)

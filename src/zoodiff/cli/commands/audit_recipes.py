@@ -10,7 +10,7 @@ import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, complete_architecture, print_json, say
+from zoodiff.cli.render.console import Json, complete_architecture, print_document, say
 
 FailOn = Literal["different", "stated"]
 
@@ -76,7 +76,7 @@ def audit_recipes(options: AuditRecipesOptions) -> None:
     if options.csv is not None:
         options.csv.write_text(report.to_csv(), encoding="utf-8")
     if options.json:
-        print_json(report.to_dict())
+        print_document("audit-recipes", report.to_dict())
     else:
         print_recipes(report, every_recipe=bool(options.names))
     for what, reason in report.failures.items():

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, print_json
+from zoodiff.cli.render.console import Json, print_document
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.api.claimed.claims_report import ClaimsError
+    from zoodiff.api.claimed.claims_report import ClaimsError, ClaimsReport
 
 _SPELT = {"zoos": "zoo", "minimum": "min", "maximum": "max"}
 """Fields of a request whose option has another name."""
@@ -144,9 +144,21 @@ def claims(options: ClaimsOptions) -> None:
     except claims_report.ClaimsError as error:
         raise UsageError(_with_options(error)) from None
     if options.json:
-        print_json(report.to_json())
+        print_document(_document(options, report), report.to_json())
     else:
         print_report(report, wide=options.wide, most=options.limit)
+
+
+def _document(options: ClaimsOptions, report: ClaimsReport) -> str:
+    """Return the name of the JSON document of the table that was asked for."""
+    tables = {
+        "claims-rankings": options.rankings is not None,
+        "claims-latency": options.latency,
+        "claims-test-set": options.test_set is not None,
+        "claims-recipes": options.recipes,
+        "claims-spreads": bool(report.spreads),
+    }
+    return next((name for name, asked in tables.items() if asked), "claims")
 
 
 def _with_options(error: ClaimsError) -> str:

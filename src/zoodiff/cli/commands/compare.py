@@ -10,7 +10,7 @@ import typer
 from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
-from zoodiff.cli.render.console import Json, complete_architecture, print_json, say
+from zoodiff.cli.render.console import Json, complete_architecture, print_document, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def compare(options: CompareOptions) -> None:
         say(f"zoodiff: {sentence}")
     result = study_run.result
     if options.json:
-        print_json(result.model_dump(mode="json"))
+        print_document("compare", result.model_dump(mode="json"))
     else:
         print_result(result)
     if any(not failure.declined for failure in result.failures):

@@ -15,7 +15,7 @@ from zoodiff.cli.render.console import (
     Json,
     as_text,
     complete_entry,
-    print_json,
+    print_document,
     print_line,
     say,
     say_progress,
@@ -146,12 +146,18 @@ def diff(options: DiffOptions) -> None:
     if o.preprocessing:
         _check_alone(o)
         prepared = api.diff_preprocessing(o.a, o.b, limits=limits)
-        print_json(prepared.to_dict()) if o.json else print_preprocessing(prepared)
+        if o.json:
+            print_document("diff-preprocessing", prepared.to_dict())
+        else:
+            print_preprocessing(prepared)
         return
     others = all_weights(o.b, besides=o.a)
     if others == [o.b]:
         report = _report(o, o.b, limits)
-        print_json(report.to_dict()) if o.json else print_report(report, o.places)
+        if o.json:
+            print_document("diff", report.to_dict())
+        else:
+            print_report(report, o.places)
         _save(report.picture, o)
         code = report.exit_code(o.fail_on)
     elif _files(o):
@@ -209,7 +215,7 @@ def _each(o: DiffOptions, others: Sequence[str], limits: Limits | None) -> int:
             print_report(report, o.places)
             print_line()
     if o.json:
-        print_json(reports)
+        print_document("diff-each", reports)
     return max(codes)
 
 

@@ -11,7 +11,7 @@ from zoodiff.cli.render.console import (
     Json,
     as_text,
     console,
-    print_json,
+    print_document,
     print_line,
     print_table,
     say_progress,
@@ -56,7 +56,7 @@ def list_environments(json: Json = False) -> None:
 
     states = environments()
     if json:
-        print_json([state.to_dict() for state in states])
+        print_document("env-list", [state.to_dict() for state in states])
         return
     print_table(
         ["environment", "zoos", "python", "requirements"],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.render.console import Json, print_json, print_line
+from zoodiff.cli.render.console import Json, print_document, print_line
 
 
 def example(
@@ -22,7 +22,7 @@ def example(
 
     paths = write_example(folder)
     if json:
-        print_json({"files": [str(path) for path in paths]})
+        print_document("example", {"files": [str(path) for path in paths]})
         return
     first, second, third = (shlex.quote(str(path)) for path in paths)
     print_line(f"wrote {first}, {second} and {third}; try")

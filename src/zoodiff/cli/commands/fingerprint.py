@@ -14,7 +14,7 @@ from zoodiff.cli.render.console import (
     Json,
     complete_entry,
     error_object,
-    print_json,
+    print_document,
     print_line,
     say,
     status,
@@ -62,7 +62,7 @@ def fingerprint(options: FingerprintOptions) -> None:
             entry: error_object(error.kind, str(error), error.exit_code)
             for entry, error in failures.items()
         }
-        print_json({**by_entry, **errors})
+        print_document("fingerprint", {**by_entry, **errors})
     else:
         for entry, text in by_entry.items():
             print_line(f"{text}  {entry}" if several else text)

@@ -10,7 +10,7 @@ import typer
 from zoodiff.cli.render.console import (
     Json,
     columns_available,
-    print_json,
+    print_document,
     print_line,
     print_table,
 )
@@ -34,7 +34,7 @@ def summary(context: typer.Context, json: Json = False) -> None:
 
     held = index_summary()
     if json:
-        print_json(held.to_dict())
+        print_document("index", held.to_dict())
         return
     rows = [
         [zoo.zoo, f"{zoo.graphs:,}", f"{zoo.usable:,}", f"{zoo.bytes / 1e6:.1f}", zoo.versions]
@@ -63,7 +63,7 @@ def export(
 
     exported = export_index(file, zoos=zoo or ())
     if json:
-        print_json({"file": str(file), **vars(exported)})
+        print_document("index-export", {"file": str(file), **vars(exported)})
     else:
         print_line(f"{exported.graphs:,} graphs, {exported.bytes:,} bytes: {file}")
 
@@ -88,7 +88,7 @@ def import_(
 
     imported = import_index(file, check_all=check_all)
     if json:
-        print_json(vars(imported))
+        print_document("index-import", vars(imported))
     else:
         print_line(
             f"{imported.new:,} graphs new, {imported.known:,} known; {imported.usable:,} of them "

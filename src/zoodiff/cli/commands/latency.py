@@ -10,7 +10,7 @@ import typer
 from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
-from zoodiff.cli.render.console import Json, complete_entry, print_json, say
+from zoodiff.cli.render.console import Json, complete_entry, print_document, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ def latency(options: LatencyOptions) -> None:
     with latency_progress(len(entries), options.seconds) as step:
         report = measure(request, step=step)
     if options.json:
-        print_json(report.to_dict())
+        print_document("latency", report.to_dict())
     else:
         print_report(report, names, why=bool(options.why))
     for name, reason in report.failures.items():

@@ -9,7 +9,7 @@ import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, complete_zoo, print_json, say
+from zoodiff.cli.render.console import Json, complete_zoo, print_document, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def list_entries(options: ListOptions) -> None:
         say(f"zoodiff: {sentence}")
     listed = entries.list_entries(options.pattern, zoos=options.zoo, shared=options.shared)
     if options.json:
-        print_json(listed)
+        print_document("list", listed)
     else:
         print_architectures(listed)
 
@@ -71,6 +71,6 @@ def _fingerprints(options: ListOptions) -> None:
             done=done,
         )
     if options.json:
-        print_json(grouped.to_dict())
+        print_document("list-by-fingerprint", grouped.to_dict())
     else:
         print_fingerprint_groups(grouped)

@@ -11,7 +11,7 @@ import typer
 from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, complete_architecture, print_json, say
+from zoodiff.cli.render.console import Json, complete_architecture, print_document, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def names(options: NamesOptions) -> None:
     if options.csv is not None:
         options.csv.write_text(report.to_csv(), encoding="utf-8")
     if options.json:
-        print_json(report.to_dict())
+        print_document("names", report.to_dict())
     else:
         print_names(report, every_finding=bool(options.names))
     for entry, reason in report.failures.items():

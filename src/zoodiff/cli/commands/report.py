@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoodiff.cli.options import Results
-from zoodiff.cli.render.console import Json, print_json, print_line, say
+from zoodiff.cli.render.console import Json, print_document, print_line, say
 
 
 def report(
@@ -31,6 +31,6 @@ def report(
     folder = output or studies.report_folder(stored.name, results)
     files = studies.write_report(stored.result, folder)
     if json:
-        print_json({kind: str(path) for kind, path in vars(files).items()})
+        print_document("report", {kind: str(path) for kind, path in vars(files).items()})
     else:
         print_line(f"report: {files.html}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.render.console import Json, print_json, print_line, print_table, print_wrapped
+from zoodiff.cli.render.console import Json, print_document, print_line, print_table, print_wrapped
 
 if TYPE_CHECKING:
     from zoodiff.api.values import Rule
@@ -23,7 +23,7 @@ def rules(
 
     chosen = [find_rule(code)] if code else all_rules()
     if json:
-        print_json([{key: getattr(rule, key) for key in _FIELDS} for rule in chosen])
+        print_document("rules", [{key: getattr(rule, key) for key in _FIELDS} for rule in chosen])
     elif code:
         _explain(chosen[0])
     else:

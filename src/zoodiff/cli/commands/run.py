@@ -11,7 +11,7 @@ import typer
 from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
-from zoodiff.cli.render.console import Json, print_json, print_line, say
+from zoodiff.cli.render.console import Json, print_document, print_line, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,8 @@ def run(options: RunOptions) -> None:
     folder = options.report or studies.report_folder(study, options.results)
     files = studies.write_report(study_run.result, folder)
     if options.json:
-        print_json(
+        print_document(
+            "run",
             {
                 "study": study,
                 "not_compared": study_run.result.not_compared,
@@ -97,7 +98,7 @@ def run(options: RunOptions) -> None:
                 "reused": study_run.reused,
                 "failures": [failure.model_dump() for failure in study_run.failures],
                 "report": str(files.html),
-            }
+            },
         )
     else:
         print_run(study_run)

@@ -10,7 +10,7 @@ import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, takes_options
-from zoodiff.cli.render.console import Json, complete_entry, print_json, status
+from zoodiff.cli.render.console import Json, complete_entry, print_document, status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,6 @@ def show(options: ShowOptions) -> None:
                 limits=limits_of(options.worker_seconds, options.worker_memory),
             )
     if options.json:
-        print_json(facts.to_dict(layers=options.layers))
+        print_document("show", facts.to_dict(layers=options.layers))
     else:
         print_facts(facts, layers=options.layers)

@@ -10,7 +10,7 @@ import typer
 
 from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.options import Results, takes_options
-from zoodiff.cli.render.console import Json, print_json, print_line
+from zoodiff.cli.render.console import Json, print_document, print_line
 
 store = typer.Typer(
     no_args_is_help=True,
@@ -30,13 +30,14 @@ def verify(results: Results = "results", json: Json = False) -> None:
     verified = verify_results(results)
     problems = verified.problems
     if json:
-        print_json(
+        print_document(
+            "store-verify",
             {
                 "records": verified.records,
                 "attachments": verified.attachments,
                 "runs": verified.runs,
                 "problems": [vars(problem) for problem in problems],
-            }
+            },
         )
     else:
         for problem in problems:
@@ -85,7 +86,7 @@ def collect(options: CollectOptions) -> None:
     total = sum(file.bytes for file in gone)
     if options.json:
         files = [vars(file) for file in gone]
-        print_json({"dry_run": options.dry_run, "bytes": total, "files": files})
+        print_document("store-gc", {"dry_run": options.dry_run, "bytes": total, "files": files})
         return
     for why in dict.fromkeys(file.why for file in gone):
         sizes = [file.bytes for file in gone if file.why == why]
@@ -109,7 +110,7 @@ def export(
 
     exported = export_results(file, results, runs=run or ())
     if json:
-        print_json({"file": str(file), **vars(exported)})
+        print_document("store-export", {"file": str(file), **vars(exported)})
     else:
         print_line(
             f"{exported.records} records, {exported.attachments} attachments, "
@@ -131,7 +132,7 @@ def import_(
 
     imported = import_results(file, results)
     if json:
-        print_json({"new": imported.new, "known": imported.known, "kept": imported.kept})
+        print_document("store-import", vars(imported))
         return
     print_line(f"{len(imported.new)} files new, {len(imported.known)} known")
     for run in imported.kept:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, print_json
+from zoodiff.cli.render.console import Json, print_document
 
 SHOWN = 20
 """Rows of a table, unless ``--limit`` says otherwise."""
@@ -111,6 +111,6 @@ def which(options: WhichOptions) -> None:
     if options.html is not None:
         options.html.write_text(report.to_html(), encoding="utf-8", errors="replace")
     if options.json:
-        print_json(report.to_dict())
+        print_document("which", report.to_dict())
     else:
         print_which(report, most=options.limit or SHOWN)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.render.console import Json, print_json, print_line, print_table, say
+from zoodiff.cli.render.console import Json, print_document, print_line, print_table, say
 
 if TYPE_CHECKING:
     from zoodiff.api.zoos import ZoosReport
@@ -24,7 +24,7 @@ def show_zoos(context: typer.Context, json: Json = False) -> None:
 
     report = zoos_report()
     if json:
-        print_json(report.to_dict())
+        print_document("zoos", report.to_dict())
     else:
         _print(report)
 
@@ -39,7 +39,7 @@ def add(
 
     zoo = add_zoo(file)
     if json:
-        print_json(vars(zoo))
+        print_document("zoos-add", vars(zoo))
         return
     print_line(f"{zoo.zoo} added: {zoo.entries} models, described by {zoo.definition}")
     for sentence in (*zoo.problems, *([zoo.reason] if zoo.reason else [])):
@@ -56,7 +56,7 @@ def remove(
 
     file = remove_zoo(name)
     if json:
-        print_json({"zoo": name, "definition": file})
+        print_document("zoos-remove", {"zoo": name, "definition": file})
     else:
         print_line(f"{name} removed; its file {file} is kept")
 

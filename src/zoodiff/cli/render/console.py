@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from zoodiff.api.schemas import names as schemas
 from zoodiff.cli import streams
 from zoodiff.errors import ZoodiffError
-from zoodiff.text import json_text, visible
+from zoodiff.text import finite, json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,12 +126,27 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(value) + "\n")
 
 
+def print_document(name: str, value: Any) -> None:
+    """Print a result as JSON on standard output, as the schema of this name describes it."""
+    print_json(labelled(name, value))
+
+
+def labelled(name: str, value: Any) -> Any:
+    """Return a document with its schema first, if it is an object with keys of its own.
+
+    Lists, and objects whose keys are names of entries, stay as they are.
+    """
+    plain = finite(value)
+    document = schemas.find(name)
+    return {"schema": document.label, **plain} if document.names_itself else plain
+
+
 def print_error(kind: str, message: str, exit_code: int) -> None:
     """Print an error as a JSON object if ``--json`` was passed and nothing was printed yet."""
     if not _json_requested(sys.argv[1:]) or streams.has_text(sys.stdout):
         return
     with contextlib.suppress(ZoodiffError):  # standard output itself may be what failed
-        print_json(error_object(kind, message, exit_code))
+        print_document("error", error_object(kind, message, exit_code))
 
 
 def error_object(kind: str, message: str, exit_code: int) -> dict[str, Any]:
