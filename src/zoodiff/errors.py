@@ -52,6 +52,10 @@ class MissingFrameworkError(ZoodiffError):
     kind = "missing framework"
 
 
+class MissingPackageError(MissingFrameworkError):
+    """An optional package is not installed; the message says how to install it."""
+
+
 class MeasurementError(ZoodiffError):
     """A measurement failed; the others continue."""
 

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from zoodiff.display import Displayed, Shown
 from zoodiff.text import well_formed_values
 
 READ = {"read": True}
@@ -31,6 +32,10 @@ class Strict(BaseModel):
     def _well_formed(cls, value: object, info: ValidationInfo) -> Any:
         """Replace characters that UTF-8 cannot encode by their escapes."""
         return value if info.context == READ else well_formed_values(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return self.model_dump(mode="json")
 
 
 class Interval(Strict):
@@ -53,7 +58,7 @@ class Cause(Strict):
     words: str
 
 
-class Discrepancy(Strict):
+class Discrepancy(Displayed, Strict):
     """The difference between two entries of one architecture in one metric.
 
     ``difference`` is ``high`` minus ``low`` in percentage points for accuracies, and
@@ -83,6 +88,18 @@ class Discrepancy(Strict):
     causes: list[Cause] = Field(default_factory=list)
     """Why the two differ, as far as it was measured; the largest part first."""
 
+    def _shown(self) -> Shown:
+        unit = "points" if self.difference_unit == "percentage points" else "%"
+        return Shown(
+            f"{self.metric} of {self.architecture}: {self.high_entry} {self.high:g} {self.unit}, "
+            f"{self.low_entry} {self.low:g} {self.unit}, {self.difference:.2f} {unit}; "
+            f"{self.verdict}",
+            list(self.to_dict().items()),
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self.to_dict()]
+
 
 class Comparison(Strict):
     """Entries that are compared with each other: named together, or of one architecture."""
@@ -93,7 +110,7 @@ class Comparison(Strict):
     entries: list[str]
 
 
-class Mismatch(Strict):
+class Mismatch(Displayed, Strict):
     """A property in which the entries of one architecture disagree."""
 
     architecture: str
@@ -106,6 +123,10 @@ class Mismatch(Strict):
     has_effect: bool = True
     """Whether the property changes what a network computes or accepts. Numbers of parameters and
     norms may differ without effect, because norms are folded or zero biases dropped."""
+
+    def _shown(self) -> Shown:
+        rows = [{"entry": entry, self.property: value} for entry, value in self.values.items()]
+        return Shown(f"{self.property} of {self.architecture}: {self.groups} values", rows=rows)
 
 
 class Control(Strict):

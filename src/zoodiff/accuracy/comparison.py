@@ -13,6 +13,7 @@ from zoodiff.accuracy.measure import of_record, pair_level
 from zoodiff.accuracy.predictions import Stored
 from zoodiff.accuracy.scaling_anomalies import inversions
 from zoodiff.claims import catalogue
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import MeasurementError
 from zoodiff.results import Interval
 from zoodiff.stats import paired, sequential
@@ -93,8 +94,8 @@ class Pair:
     """The classes with the largest differences."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Displayed):
     """All entries and all pairs; ``within`` is the margin of "the same", in points."""
 
     rows: tuple[Row, ...]
@@ -114,6 +115,22 @@ class Comparison:
                     item[key] = None if item[key] is None else item[key].model_dump()
         values["class_findings"] = [item.to_dict() for item in self.class_findings]
         return values
+
+    def _shown(self) -> Shown:
+        best = max(self.rows, key=lambda row: row.top1.value, default=None)
+        said = f", best {best.entry} with {best.top1.value:.2f} %" if best else ""
+        return Shown(
+            f"top-1 of {len(self.rows)} entries{said}",
+            [
+                *(
+                    (f"{pair.first} and {pair.second}", f"{pair.verdict}, {_in_points(pair)}")
+                    for pair in self.pairs
+                ),
+                *(("note", note) for note in self.notes),
+            ],
+            self.to_dict()["rows"],
+            ("entry", "weights", "images", "top1", "top5", "claimed", "claim"),
+        )
 
 
 def compare(
@@ -384,3 +401,9 @@ def _family_notes(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]
         f"{pair.smaller}: its recipe (weights, preprocessing, input size or labels) is likely wrong"
         for pair in inversions(measured, different)
     ]
+
+
+def _in_points(pair: Pair) -> str:
+    difference = pair.difference
+    limits = f"{difference.low:.2f} to {difference.high:.2f}"
+    return f"{difference.value:.2f} points ({limits}) on {pair.images:,} images"

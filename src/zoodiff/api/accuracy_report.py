@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class AccuracyRequest:
     limits: Limits | None = None
 
 
-@dataclass(frozen=True)
-class AccuracyReport:
+@dataclass(frozen=True, repr=False)
+class AccuracyReport(Displayed):
     """The result of an accuracy request: a comparison, or the agreement on unlabelled images."""
 
     images: ImageSet
@@ -132,6 +133,23 @@ class AccuracyReport:
             "records": [record.model_dump(mode="json") for record in self.records],
             **attribution,
         }
+
+    def _shown(self) -> Shown:
+        failed: list[tuple[str, object]] = [
+            (f"failed: {each.entry}", each.reason) for each in self.failures
+        ]
+        if self.comparison is not None:
+            shown = self.comparison._shown()
+            on = f"{shown.headline} on {len(self.images):,} images of {self.images.name}"
+            return replace(shown, headline=on, facts=[*shown.facts, *failed])
+        if self.agreement is None:
+            return Shown("nothing was measured", failed)
+        return Shown(
+            f"agreement on {len(self.images):,} images of {self.images.name}, without labels",
+            [*failed, *self.agreement.failed.items()],
+            self.agreement.to_dict()["pairs"],
+            ("first", "second", "images", "changed", "top5", "divergence"),
+        )
 
 
 @dataclass

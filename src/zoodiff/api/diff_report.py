@@ -12,9 +12,10 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
     compare_preprocessing,
 )
 from zoodiff.api.held import Subjects, subjects
-from zoodiff.api.notebook import as_html, brief
+from zoodiff.api.notebook import brief
 from zoodiff.api.pools import workers
 from zoodiff.architecture.diff import Diff, Sameness, Side
+from zoodiff.display import Displayed, Rows, Shown
 from zoodiff.equivalence.answer import Answer, OutputsEvidence
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
 from zoodiff.equivalence.evidence_lines import EvidenceLine, Evident, evidence_lines
@@ -86,7 +87,7 @@ class DiffRequest:
 
 
 @dataclass(frozen=True, repr=False)
-class DiffReport:
+class DiffReport(Displayed):
     """The answer and its evidence."""
 
     request: DiffRequest
@@ -109,9 +110,9 @@ class DiffReport:
         return self.answer.same_function
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> Rows[Finding]:
         """The named differences between the graphs."""
-        return self.graphs.findings
+        return Rows(self.graphs.findings)
 
     @property
     def sameness(self) -> Sameness:
@@ -144,9 +145,21 @@ class DiffReport:
     def __repr__(self) -> str:
         return brief(self._headline, self.same_function, self.findings)
 
-    def _repr_html_(self) -> str:
-        """Return the answer and its evidence as a small table, for notebooks."""
-        return as_html(self._headline, self.evidence())
+    def _shown(self) -> Shown:
+        names, answer, *notes = self._headline
+        return Shown(
+            f"{names}: {answer}",
+            [
+                *(("note", note) for note in notes),
+                *((line.title, line.text) for line in self.evidence()),
+            ],
+            self._rows(),
+            ("code", "name", "left", "right", "count"),
+            self.picture.figure,
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return self.findings.to_dict()
 
     @property
     def _headline(self) -> tuple[str, ...]:

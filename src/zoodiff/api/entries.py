@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import MeasurementError, UnknownNameError, ZoodiffError
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class LayerRow:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class EntryFacts:
+@dataclass(frozen=True, repr=False)
+class EntryFacts(Displayed):
     """An entry's catalogue data and claims, and its network unless omitted."""
 
     entry: Entry
@@ -110,9 +111,28 @@ class EntryFacts:
                 facts["layers"] = self.graph.to_dict()["nodes"]
         return facts
 
+    def _shown(self) -> Shown:
+        counts = asdict(self.counts).items() if self.counts else ()
+        entry = self.entry
+        return Shown(
+            f"{entry.ref}, {entry.model.architecture} of {entry.zoo.title}",
+            [
+                ("input", list(self.input_shape)),
+                ("preprocessing", entry.preprocessing.sentence()),
+                *((name.replace("_", " "), value) for name, value in counts),
+                ("fingerprint", self.fingerprint),
+                ("claims", len(self.claims)),
+            ],
+            self._rows(),
+            ("name", "operator", "shape", "parameters", "macs"),
+        )
 
-@dataclass(frozen=True)
-class FingerprintGroups:
+    def _rows(self) -> list[dict[str, Any]]:
+        return [vars(layer) for layer in self.layers]
+
+
+@dataclass(frozen=True, repr=False)
+class FingerprintGroups(Displayed):
     """Entries grouped by the fingerprint of their network."""
 
     groups: Mapping[str, tuple[str, ...]]
@@ -122,6 +142,15 @@ class FingerprintGroups:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {"fingerprints": self.groups, "not_described": self.not_described}
+
+    def _shown(self) -> Shown:
+        rows = [
+            {"fingerprint": text, "entry": entry}
+            for text, entries in self.groups.items()
+            for entry in entries
+        ]
+        failed = [(f"not described: {name}", why) for name, why in self.not_described.items()]
+        return Shown(f"{len(rows)} entries, {len(self.groups)} networks", failed, rows)
 
 
 def resolve(reference: str) -> Entry:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
+from zoodiff.display import Displayed, Rows, Shown
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ class LatencyRequest:
     limits: Limits | None = None
 
 
-@dataclass(frozen=True)
-class LatencyReport:
+@dataclass(frozen=True, repr=False)
+class LatencyReport(Displayed):
     """The result of a latency request; parts that were not requested are empty."""
 
     outcome: Outcome
     attribution: Attribution
     extras: ExtraResults
-    findings: tuple[LatencyFinding, ...] = ()
+    findings: Rows[LatencyFinding] = field(default_factory=Rows)
     unopened: Mapping[str, str] = field(default_factory=dict)
     """Files that could not be opened, with the reason."""
 
@@ -114,6 +115,12 @@ class LatencyReport:
             "findings": [vars(finding) for finding in self.findings],
             "failures": dict(self.failures),
         }
+
+    def _shown(self) -> Shown:
+        shown = self.timings._shown()
+        found = [(finding.code, finding.sentence) for finding in self.findings]
+        failed = [(f"failed: {name}", reason) for name, reason in self.unopened.items()]
+        return replace(shown, facts=[*found, *shown.facts, *failed])
 
 
 def latency(
@@ -242,11 +249,11 @@ def _findings(
     extras: ExtraResults,
     reference: ReferenceSetup | None,
     attribution: Attribution,
-) -> tuple[LatencyFinding, ...]:
+) -> Rows[LatencyFinding]:
     from zoodiff.latency.findings import find
 
     entries = {subject.name: subject.entry for subject in outcome.subjects}
     macs = reference.macs() if reference else {}
     parts = {(pair.first, pair.second): pair.parts for pair in attribution.pairs}
     ratios = find(outcome.timings, outcome.measured, entries, macs, parts)
-    return tuple(sorted([*ratios, *extras.findings()], key=lambda finding: finding.code))
+    return Rows(sorted([*ratios, *extras.findings()], key=lambda finding: finding.code))

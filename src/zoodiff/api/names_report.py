@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoodiff.architecture.names_table import NameRow
+from zoodiff.display import Displayed, Rows, Shown
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ SORTS: Mapping[str, Callable[[NameRow], float]] = {
 """What names are sorted by, the largest first; ``top1`` is the width of the range."""
 
 
-@dataclass(frozen=True)
-class NamesReport:
+@dataclass(frozen=True, repr=False)
+class NamesReport(Displayed):
     """The table of names, and the findings about them."""
 
     zoos: tuple[str, ...]
     rows: tuple[NameRow, ...]
-    findings: tuple[NameFinding, ...]
+    findings: Rows[NameFinding]
     failures: Mapping[str, str]
     """Entries that could not be built, with the reason; empty unless networks were built."""
 
@@ -82,7 +83,7 @@ class NamesReport:
             rows.sort(key=lambda row: (order(row), row.name))
         rows = rows if limit is None else rows[:limit]
         shown = {row.name for row in rows}
-        findings = tuple(item for item in self.findings if item.name in shown)
+        findings = Rows(item for item in self.findings if item.name in shown)
         return replace(self, rows=tuple(rows), findings=findings)
 
     def to_html(self) -> str:
@@ -124,6 +125,15 @@ class NamesReport:
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerows([map(csv_cell, line) for line in (header, *lines)])
         return buffer.getvalue()
+
+    def _shown(self) -> Shown:
+        codes = ", ".join(dict.fromkeys(item.code for item in self.findings)) or "none"
+        return Shown(
+            f"{len(self.rows)} names in {len(self.zoos)} zoos",
+            [("zoos", self.zoos), ("findings", codes), *self.failures.items()],
+            [row.to_dict() for row in self.rows],
+            ("name", "zoos", "networks", "recipes", "top1_lowest_percent", "top1_highest_percent"),
+        )
 
 
 def names(
@@ -167,7 +177,7 @@ def names(
     table = names_table.table_of(
         {name: by_name[name] for name in chosen}, prints, zoos=searched, elsewhere=all_zoos
     )
-    return NamesReport(table.zoos, table.rows, table.findings, failures)
+    return NamesReport(table.zoos, table.rows, Rows(table.findings), failures)
 
 
 _Choice = TypeVar("_Choice")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.display import Displayed, Rows, Shown
 from zoodiff.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -18,14 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["AuditedRecipe", "NameRecipes", "RecipePair", "RecipesReport", "audit_recipes"]
 
 
-@dataclass(frozen=True)
-class RecipesReport:
+_HEADER = (
+    *("name", "first", "second", "first_entries", "second_entries", "same"),
+    *("codes", "steps", "first_value", "second_value"),
+    *("mean_levels", "p99_levels", "max_levels", "left_percent"),
+    *("whole_mean_levels", "whole_p99_levels", "whole_max_levels", "unstated"),
+)
+"""Columns of the table of pairs."""
+
+
+@dataclass(frozen=True, repr=False)
+class RecipesReport(Displayed):
     """The audit of all recipes."""
 
     zoos: tuple[str, ...]
     images: int
     names: tuple[NameRecipes, ...]
-    findings: tuple[RecipeFinding, ...]
+    findings: Rows[RecipeFinding]
     """Recipes that are not what is stated of them."""
     failures: Mapping[str, str]
     """What could not be run, with the reason."""
@@ -61,17 +71,30 @@ class RecipesReport:
 
         from zoodiff.text import csv_cell
 
-        header = (
-            *("name", "first", "second", "first_entries", "second_entries", "same"),
-            *("codes", "steps", "first_value", "second_value"),
-            *("mean_levels", "p99_levels", "max_levels", "left_percent"),
-            *("whole_mean_levels", "whole_p99_levels", "whole_max_levels", "unstated"),
-        )
         lines = [line for name in self.names for pair in name.pairs for line in _lines(name, pair)]
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerows([map(csv_cell, line) for line in (header, *lines)])
+        writer.writerows([map(csv_cell, line) for line in (_HEADER, *lines)])
         return buffer.getvalue()
+
+    def _shown(self) -> Shown:
+        pairs = [pair for name in self.names for pair in name.pairs]
+        apart = sum(not pair.attribution.same for pair in pairs)
+        codes = ", ".join(dict.fromkeys(item.code for item in self.findings)) or "none"
+        return Shown(
+            f"{apart} of {len(pairs)} pairs of recipes differ in pixels",
+            [("images", self.images), ("findings", codes), *self.failures.items()],
+            self._rows(),
+            ("name", "first", "second", "same", "codes", "mean_levels", "max_levels"),
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            dict(zip(_HEADER, line, strict=True))
+            for name in self.names
+            for pair in name.pairs
+            for line in _lines(name, pair)
+        ]
 
 
 def _lines(name: NameRecipes, pair: RecipePair) -> list[list[object]]:
@@ -134,7 +157,7 @@ def audit_recipes(
         tuple(searched),
         len(pictures),
         tuple(of_name(name, result) for name in chosen),
-        tuple(findings_of(result)),
+        Rows(findings_of(result)),
         dict(result.failures),
         dict(result.published.absent),
     )

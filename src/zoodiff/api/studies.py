@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class CompareRequest:
     limits: Limits | None = None
 
 
-@dataclass(frozen=True)
-class StudyRun:
+@dataclass(frozen=True, repr=False)
+class StudyRun(Displayed):
     """A finished study: its result, and counts of measured and reused records."""
 
     result: StudyResult
@@ -124,15 +125,39 @@ class StudyRun:
         """Whether every measurement succeeded, apart from entries omitted on purpose."""
         return all(failure.declined for failure in self.failures)
 
+    def _shown(self) -> Shown:
+        shown = self.result._shown()
+        headline = f"{self.measured} measured, {self.reused} reused; {shown.headline}"
+        return replace(shown, headline=headline, facts=[*shown.facts, *self._problems()])
 
-@dataclass(frozen=True)
-class StoredRun:
+    def _problems(self) -> list[tuple[str, object]]:
+        return [(f"failed: {each.entry}", each.reason) for each in self.failures]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, for JSON."""
+        return self.result.to_dict()
+
+
+@dataclass(frozen=True, repr=False)
+class StoredRun(Displayed):
     """A run that was read from a results folder."""
 
     name: str
     result: StudyResult
     damaged: tuple[str, ...]
     """One sentence per damaged file of the results folder."""
+
+    def _shown(self) -> Shown:
+        shown = self.result._shown()
+        headline = f"{self.name}; {shown.headline}"
+        return replace(shown, headline=headline, facts=[*shown.facts, *self._problems()])
+
+    def _problems(self) -> list[tuple[str, object]]:
+        return [("damaged", sentence) for sentence in self.damaged]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, for JSON."""
+        return self.result.to_dict()
 
 
 def run(

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.display import Displayed, Shown
+
 if TYPE_CHECKING:
     from zoodiff.workers.sandbox.available import Protection
     from zoodiff.zoos.base import Environment
@@ -49,8 +51,8 @@ class ZooState:
     """What is wrong with single entries, for example a missing file; the others are usable."""
 
 
-@dataclass(frozen=True)
-class ZoosReport:
+@dataclass(frozen=True, repr=False)
+class ZoosReport(Displayed):
     """All zoos, and the protections against model files."""
 
     zoos: tuple[ZooState, ...]
@@ -68,6 +70,15 @@ class ZoosReport:
             "protections": [asdict(protection) for protection in self.protections],
             "broken": dict(self.broken),
         }
+
+    def _shown(self) -> Shown:
+        usable = sum(zoo.usable for zoo in self.zoos)
+        return Shown(
+            f"{usable} of {len(self.zoos)} zoos are usable here",
+            [("sandbox", self.sandbox), *self.broken.items()],
+            [vars(zoo) for zoo in self.zoos],
+            ("zoo", "title", "entries", "usable", "reason", "versions"),
+        )
 
 
 @dataclass(frozen=True)

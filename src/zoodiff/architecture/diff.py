@@ -78,10 +78,7 @@ class Diff:
             "same_up_to": list(self.up_to),
             "passes_needed": list(self.passes),
             "aligned_layers": len(self.alignment.pairs),
-            "findings": [
-                {key: value for key, value in asdict(f).items() if key != "differences"}
-                for f in self.findings
-            ],
+            "findings": [finding.to_dict() for finding in self.findings],
         }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.architecture import naming
 from zoodiff.architecture.naming import EntryUnderName, Kind, NameFinding
+from zoodiff.display import Displayed, Shown
 from zoodiff.zoos import registry
 from zoodiff.zoos.names import default_weights, table
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from zoodiff.zoos.registry import Entry
 
 
-@dataclass(frozen=True)
-class NameRow:
+@dataclass(frozen=True, repr=False)
+class NameRow(Displayed):
     """A canonical name, and the entries that carry it."""
 
     name: str
@@ -70,6 +71,14 @@ class NameRow:
             "not_built": self.not_built,
             "published": self.published,
         }
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"{self.name} in {len(self.zoos)} zoos, {self.networks} networks",
+            [("recipes", self.recipes), ("elsewhere", self.elsewhere)],
+            [asdict(entry) for entry in self.entries],
+            ("entry", "letter", "kind", "difference", "weights", "odd"),
+        )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoodiff.claims import provided
+from zoodiff.display import Displayed, Shown
 from zoodiff.entry import ModelRef, did_you_mean, meant
 from zoodiff.errors import UnknownNameError
 
@@ -23,8 +24,8 @@ Provenance = Literal["measured", "copied", "unknown"]
 DATA_SET = "ImageNet-1k validation images, one centre crop"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+@dataclass(frozen=True, slots=True, repr=False)
+class Claim(Displayed):
     """A claim: everything that a zoo publishes about one set of weights of a model.
 
     None means that the zoo does not publish the value. Units are in the names of the fields or
@@ -127,6 +128,13 @@ class Claim:
             name: value.isoformat() if isinstance(value, datetime.date) else value
             for name, value in ((field.name, getattr(self, field.name)) for field in fields(self))
         } | {"entry": str(self.entry) if self.entry else None}
+
+    def _shown(self) -> Shown:
+        top1 = "" if self.top1_percent is None else f", top-1 {self.top1_percent:g} %"
+        return Shown(f"{self.label}{top1}, {self.source}", list(self.to_dict().items()))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self.to_dict()]
 
 
 def _flag(text: str) -> bool:

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from zoodiff.display import Displayed, Shown
+
 Relation = Literal[
     "same function",
     "same network, preprocessing inside one",
@@ -93,8 +95,8 @@ class Evidence:
     graph: GraphEvidence
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class Answer(Displayed):
     """Whether two networks compute the same; ``same_function`` is None where it is not known."""
 
     relation: Relation
@@ -124,6 +126,21 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {"same_function": self.same_function, **_plain(asdict(self))}
+
+    def _shown(self) -> Shown:
+        same = self.same_function
+        return Shown(
+            self.sentence,
+            [
+                ("same function", "not known" if same is None else same),
+                ("because", self.because or self.reason or self.up_to),
+                ("outputs", self.evidence.outputs.where or self.evidence.outputs.reason),
+                ("weights", self.evidence.weights.sameness or self.evidence.weights.reason),
+            ],
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self.to_dict()]
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from zoodiff.display import Displayed, Shown
+
 AttributeValue = int | float | str | bool | list[int] | list[float] | list[str] | None
 
 
@@ -113,8 +115,8 @@ class Node:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Graph:
+@dataclass(frozen=True, repr=False)
+class Graph(Displayed):
     """A network as it computes at inference.
 
     ``unused_parameters`` are weights that the network owns but inference never uses, such as the
@@ -173,6 +175,32 @@ class Graph:
             tensors={_text(name): _tensor(t) for name, t in raw["tensors"].items()},
             unused_parameters=tuple(_parameter(p) for p in raw["unused_parameters"]),
         )
+
+    def _shown(self) -> Shown:
+        parts = {"inputs": self.inputs, "outputs": self.outputs}
+        return Shown(
+            f"{self.source}, {len(self.nodes):,} nodes",
+            [(key, ", ".join(map(_said, tensors))) for key, tensors in parts.items()],
+            self._rows(),
+            ("name", "op", "outputs", "parameters", "attributes"),
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": node.name,
+                "op": node.op,
+                "inputs": list(node.inputs),
+                "outputs": list(node.outputs),
+                "parameters": sum(parameter.size for parameter in node.parameters),
+                "attributes": ", ".join(f"{key}={value}" for key, value in node.attributes.items()),
+            }
+            for node in self.nodes
+        ]
+
+
+def _said(tensor: Tensor) -> str:
+    return f"{tensor.name} {tensor.dtype}{list(tensor.shape)}"
 
 
 def _plain_node(node: Node) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from itertools import combinations
 from math import exp
 from typing import Any
 
+from zoodiff.display import Displayed, Shown
 from zoodiff.latency.benchmark import Measured, Samples, originals
 from zoodiff.latency.verdicts import Judged, PairVerdict, control, judge
 from zoodiff.results import Control
@@ -51,8 +52,8 @@ class Pair:
     """About the first entry: ``slower`` means that the first is slower."""
 
 
-@dataclass(frozen=True)
-class Timings:
+@dataclass(frozen=True, repr=False)
+class Timings(Displayed):
     """The measured samples and their verdicts."""
 
     rows: tuple[Row, ...]
@@ -83,6 +84,24 @@ class Timings:
         """Return plain values for JSON."""
         controls = [aa_control.model_dump() for aa_control in self.controls]
         return asdict(self) | {"controls": controls}
+
+    def _shown(self) -> Shown:
+        fastest = min(self.rows, key=lambda row: row.median.value, default=None)
+        said = f", fastest {fastest.name} with {fastest.median.value:.4g} ms" if fastest else ""
+        return Shown(
+            f"latency of {len(self.rows)} entries{said}",
+            [
+                *((f"{pair.first} to {pair.second}", _ratio(pair)) for pair in self.pairs),
+                *(
+                    (f"control {each.entry}", f"{each.noise_percent:.1f} %")
+                    for each in self.controls
+                ),
+                *(("system", sentence) for sentence in self.system_noise),
+                *((f"failed: {name}", reason) for name, reason in self.failures.items()),
+            ],
+            self.to_dict()["rows"],
+            ("name", "median", "p90", "p99", "batch", "images_per_second", "weights"),
+        )
 
 
 def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
@@ -159,3 +178,8 @@ def unsettled(samples: Samples) -> float | None:
     if 2 * len(drifts) <= len(samples.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
         return None
     return 100 * float(np.median(drifts))
+
+
+def _ratio(pair: Pair) -> str:
+    ratio = pair.ratio
+    return f"{pair.verdict}, ratio {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"

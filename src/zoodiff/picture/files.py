@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import StoreError, UsageError
 from zoodiff.picture.scene import Scene, scene
 from zoodiff.picture.subject import Subject
@@ -15,8 +16,8 @@ from zoodiff.picture.subject import Subject
 Format = Literal["html", "png", "svg"]
 
 
-@dataclass(frozen=True)
-class Picture:
+@dataclass(frozen=True, repr=False)
+class Picture(Displayed):
     """Two networks side by side; nothing is laid out before it is asked for."""
 
     subject: Subject
@@ -82,6 +83,29 @@ class Picture:
         from zoodiff.picture.netron import contents
 
         return _write_all(Path(folder), contents(self.subject, self.scene))
+
+    def _shown(self) -> Shown:
+        first, second = self.subject.given
+        return Shown(
+            f"{first} and {second}: {self.subject.evident.answer.sentence}",
+            rows=self._rows(),
+            columns=("code", "name", "left", "right", "count"),
+            figure=self.figure,
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [finding.to_dict() for finding in self.subject.evident.graphs.findings]
+
+    @property
+    def figure(self) -> str:
+        """The drawing of ``to_svg`` as an element of a page."""
+        from zoodiff.picture import figure, svg
+
+        return svg.to_svg(figure.figure(self.subject, self.scene), embedded=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the picture shows as plain values: the answer and the findings."""
+        return {"answer": self.subject.evident.answer.to_dict(), "findings": self._rows()}
 
 
 def _write_all(folder: Path, contents: dict[str, bytes]) -> tuple[Path, ...]:

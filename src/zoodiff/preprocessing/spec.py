@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from zoodiff.display import Displayed, Shown
+
 Triple = tuple[float, float, float]
 Library = Literal["pillow", "torchvision", "torchvision_v2", "tensorflow", "opencv"]
 Policy = Literal["short_side", "squash", "central_fraction_then_squash", "central_square"]
@@ -17,8 +19,8 @@ CropRounding = Literal["even", "down", "towards_zero"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "area", "box", "bilinear_tf1"]
 
 
-@dataclass(frozen=True)
-class Preprocessing:
+@dataclass(frozen=True, repr=False)
+class Preprocessing(Displayed):
     """The preprocessing from an image file to the network's input, as a zoo publishes it."""
 
     input_size: tuple[int, int] | None = None
@@ -107,3 +109,9 @@ class Preprocessing:
         if self.inside_network:
             parts.append("normalisation inside the network")
         return ", ".join(parts) if parts else "none published"
+
+    def _shown(self) -> Shown:
+        return Shown(self.sentence(), list(self.to_dict().items()))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self.to_dict()]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import takewhile
+from typing import Any
 
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.catalogue import find
@@ -86,6 +87,11 @@ class Finding:
             if separator in prefix:
                 return prefix[: prefix.rindex(separator)]
         return prefix or next(iter(names), "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON, without the differences of single layers."""
+        own = (field.name for field in fields(self) if field.name != "differences")
+        return {name: getattr(self, name) for name in own}
 
 
 def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> list[Finding]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import StoreError
 from zoodiff.results import READ, Interval, Strict
 from zoodiff.store.recipe_values import RecipesValues
@@ -282,7 +283,7 @@ Values = Annotated[
 ]
 
 
-class Record(Strict):
+class Record(Displayed, Strict):
     """One measurement."""
 
     schema_version: int = SCHEMA
@@ -343,6 +344,20 @@ class Record(Strict):
 
     def _name(self, digest: str) -> str:
         return f"{self.key[:_DIGITS]}-{digest[:_DIGITS]}.json"
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"{self.kind} of {self.entry}, {self.started}",
+            [
+                ("weights", f"{self.weights.name}, {self.weights.state}"),
+                *self.values.model_dump(mode="json").items(),
+                ("conditions", self.conditions),
+                ("versions", self.versions),
+            ],
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self.to_dict()]
 
 
 class Failure(Strict):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from zoodiff.architecture.names_table import NamesTable
+from zoodiff.display import Displayed, Shown
 from zoodiff.results import ClaimedRanking, Comparison, Control, Discrepancy, Mismatch, Strict
 from zoodiff.store.recipe_values import RecipesValues
 from zoodiff.store.records import (
@@ -73,7 +74,7 @@ class ComparedGraphs(Strict):
     """Pairs of entries whose graphs should have been compared and were not."""
 
 
-class StudyResult(Strict):
+class StudyResult(Displayed, Strict):
     """Everything that a report shows; a report computes nothing itself."""
 
     study: str
@@ -116,3 +117,36 @@ class StudyResult(Strict):
     """Which entries are compared with each other, in each section."""
     not_compared: str | None = None
     """A sentence that says why nothing was compared; None if something was."""
+
+    def _shown(self) -> Shown:
+        parts = {
+            "records": self.records,
+            "failures": self.failures,
+            "differences between graphs": self.differences,
+            "mismatches": self.mismatches,
+        }
+        return Shown(
+            self.not_compared or f"{self.title or self.study}: {self._counted()}",
+            [
+                ("question", self.question),
+                ("complete", self.complete),
+                *((name, len(values)) for name, values in parts.items()),
+                *(("note", note) for note in self.notes),
+            ],
+            self._rows(),
+            ("metric", "architecture", "high_entry", "low_entry", "difference", "verdict"),
+        )
+
+    def _counted(self) -> str:
+        rows = self.discrepancies
+        real = sum(row.verdict == "discrepancy" for row in rows)
+        return f"{real} discrepancies in {len(rows)} compared pairs"
+
+    @property
+    def discrepancies(self) -> list[Discrepancy]:
+        """The pairs of all rankings: claimed and measured accuracy, latency."""
+        claimed = self.claimed.rows if self.claimed else []
+        return [*claimed, *self.measured_accuracy, *self.latency]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row.to_dict() for row in self.discrepancies]

@@ -11,10 +11,11 @@ with the attributes of ``Zoo``; this repository need not change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.display import Displayed, Shown
 from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.preprocessing.spec import Preprocessing
 
@@ -158,8 +159,8 @@ class MakesEntries(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Entry:
+@dataclass(frozen=True, repr=False)
+class Entry(Displayed):
     """A model of a zoo with one set of weights."""
 
     zoo: Zoo
@@ -211,6 +212,32 @@ class Entry:
 
     def __str__(self) -> str:
         return str(self.ref)
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"{self.ref}, {self.model.architecture} of {self.zoo.title}",
+            [
+                ("input", list(self.model.input_shape)),
+                ("classes", self.labels.classes),
+                ("preprocessing", self.preprocessing.sentence()),
+                ("note", self.model.note),
+            ],
+            [asdict(weights) for weights in self.model.weights],
+            ("name", "default", "parameters"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: the reference, and what the catalogue says of the model."""
+        return {
+            "entry": str(self.ref),
+            "architecture": self.model.architecture,
+            "zoo": self.zoo.name,
+            "input_shape": list(self.model.input_shape),
+            "labels": asdict(self.labels),
+            "preprocessing": self.preprocessing.to_dict(),
+            "weights": [asdict(weights) for weights in self.model.weights],
+            "note": self.model.note,
+        }
 
 
 @runtime_checkable

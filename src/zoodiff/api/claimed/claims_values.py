@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.display import Displayed, Shown
+
 if TYPE_CHECKING:  # a report has few of these, and importing them all takes time
     from zoodiff.claims.catalogue import Claim
     from zoodiff.claims.machines import MachineRanking, TimeModel
@@ -25,17 +27,28 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class SelectedClaims:
+@dataclass(frozen=True, repr=False)
+class SelectedClaims(Displayed):
     """The claims that a request selects, and the number of known claims."""
 
     claims: tuple[Claim, ...]
     known: int
     """Number of claims about the architecture before the selection."""
 
+    def _shown(self) -> Shown:
+        return Shown(
+            f"{len(self.claims)} of {self.known} claims",
+            rows=[claim.to_dict() for claim in self.claims],
+            columns=("zoo", "model", "weights", "top1_percent", "top5_percent", "parameters"),
+        )
 
-@dataclass(frozen=True)
-class ClaimSpread:
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {"claims": [claim.to_dict() for claim in self.claims], "known": self.known}
+
+
+@dataclass(frozen=True, repr=False)
+class ClaimSpread(Displayed):
     """The differences between the claims about one architecture."""
 
     architecture: str
@@ -53,9 +66,19 @@ class ClaimSpread:
         """Return plain values, for JSON."""
         return asdict(self)
 
+    def _shown(self) -> Shown:
+        points = "" if self.spread_points is None else f", {self.spread_points:.2f} points apart"
+        return Shown(
+            f"{self.claims} claims about {self.architecture} of {len(self.zoos)} zoos{points}",
+            list(self.to_dict().items()),
+        )
 
-@dataclass(frozen=True)
-class ClaimsReport:
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self.to_dict()]
+
+
+@dataclass(frozen=True, repr=False)
+class ClaimsReport(Displayed):
     """What ``zoodiff claims`` prints: one of the tables, or a ranking of two machines."""
 
     architecture: str | None
@@ -87,6 +110,20 @@ class ClaimsReport:
         if self.ranking is not None:
             return ranking_to_dict(self.ranking)
         return [row.to_dict() for row in self.rows]
+
+    def _shown(self) -> Shown:
+        if self.ranking is not None:
+            pairs = [asdict(pair) for pair in self.ranking.exchanged]
+            return Shown(f"the order on {self.ranking.first} and {self.ranking.second}", (), pairs)
+        what = self.architecture or "all architectures"
+        return Shown(
+            self.why_empty or f"{len(self.rows)} of {self.known} rows about {what}",
+            rows=[row.to_dict() for row in self.rows],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: the rows of the table that was asked for, or the ranking."""
+        return {"architecture": self.architecture, "rows": self.to_json()}
 
 
 def ranking_to_dict(ranking: MachineRanking) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.claims.front import FIGURES, Standing, WhichRow, figure_of, ranked
+from zoodiff.display import Displayed, Shown
 from zoodiff.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class WhichRequest:
     """Most rows."""
 
 
-@dataclass(frozen=True)
-class WhichReport:
+@dataclass(frozen=True, repr=False)
+class WhichReport(Displayed):
     """Candidates, the Pareto front first."""
 
     rows: tuple[WhichRow, ...]
@@ -89,6 +90,15 @@ class WhichReport:
             kicker=f"zoodiff which · {len(self.rows):,} candidates of {self.known:,}",
             command="zoodiff which --html",
             part=part,
+        )
+
+    def _shown(self) -> Shown:
+        front = sum(row.standing == "front" for row in self.rows)
+        return Shown(
+            f"{front} networks on the front of {self.left} candidates",
+            [("ranked by", self.ranked_by), ("latency", self.latency_conditions)],
+            [row.to_dict() for row in self.rows],
+            ("name", "standing", "top1_percent_value", "macs_value", "bytes_value", "reason"),
         )
 
 
