@@ -71,7 +71,7 @@ CASES = (
             results="r",
             limits=LIMITS,
         ),
-        ignored=("step", "opened"),
+        ignored=("step", "opened", "trying"),
     ),
     case(
         "latency a b --batch 2 --threads 3 --mode eager --mode a=compiled --pause 4 --seconds "

@@ -31,6 +31,8 @@ class PassOptions:
     """Number of the first part, if earlier parts of the data set belong to other shards."""
     step: Callable[[int, int], None] = lambda done, of: None
     """Called with the number of finished images and the total."""
+    trying: Callable[[str], None] = lambda text: None
+    """Called with what is tried in the next steps, in words."""
     enough: Callable[[Part], bool] | None = None
     """Called with each part in the order of the images; returns whether to stop."""
 

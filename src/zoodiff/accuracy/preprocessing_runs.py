@@ -17,6 +17,7 @@ from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.input_stage import InputStage
+from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Trials:
         subjects = [
             replace(self._subject, spec=spec, variant=f"trial {k}") for k, spec in enumerate(specs)
         ]
+        self._options.trying(self._tried(specs))
         parts = Memory()
         evaluation = Evaluator(
             self._engine,
@@ -153,3 +155,11 @@ class Trials:
         for subject in subjects:
             outputs = np.concatenate([parts.get(k).outputs[subject.name] for k in range(chunks)])
             self._known[subject.spec] = probabilities(outputs)
+
+    def _tried(self, specs: Sequence[Preprocessing]) -> str:
+        """Return what is tried in words: the factors that are not the entry's own."""
+        own = self._subject.spec
+        factors = dict.fromkeys(factor for spec in specs for factor in differing(own, spec))
+        what = f"trying other {', '.join(factors)}" if factors else "its own preprocessing"
+        count = f" in {len(specs)} preprocessings" if len(specs) > 1 else ""
+        return f"{self.name}: {what}{count}"

@@ -161,6 +161,7 @@ class _Session:
     images: ImageSet
     settings: Settings
     step: Step
+    trying: Callable[[str], None] = lambda text: None
     evidence: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unopened: list[Failure] = field(default_factory=list)
@@ -173,6 +174,7 @@ def accuracy(
     *,
     step: Step = lambda done, of: None,
     opened: Callable[[ImageSet], None] = lambda images: None,
+    trying: Callable[[str], None] = lambda text: None,
     **options: Any,
 ) -> AccuracyReport:
     """Measure top-1 and top-5 accuracy of entries on the same images, and compare them.
@@ -180,8 +182,9 @@ def accuracy(
     Takes an ``AccuracyRequest``, or the entries, the data and its other fields by keyword. Records
     in the results folder are reused. An entry that cannot be measured is among the ``failures``;
     the others are compared. ``step`` is called with the numbers of finished and of all images,
-    ``opened`` with the data set. Raises UsageError for an invalid reference, data set, field or
-    label space, MeasurementError if no entry can be measured.
+    ``opened`` with the data set, ``trying`` with what ``infer`` and ``explain`` try, in words.
+    Raises UsageError for an invalid reference, data set, field or label space, MeasurementError if
+    no entry can be measured.
     """
     request = _request(request, data, {**options, **({"results": str(results)} if results else {})})
     from zoodiff.accuracy.measure import Settings, default_pipelines
@@ -201,7 +204,7 @@ def accuracy(
         decide=request.decide,
     )
     with workers(request.limits) as engine:
-        return _measured(_Session(request, engine, images, settings, step))
+        return _measured(_Session(request, engine, images, settings, step, trying))
 
 
 def _request(
@@ -243,7 +246,7 @@ def _measured(session: _Session) -> AccuracyReport:
             )
         agreed = agree(engine, subjects, images, session.settings, session.step)
         return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
-    attribution = Attribution(engine, images, session.settings, session.step)
+    attribution = Attribution(engine, images, session.settings, session.step, session.trying)
     if request.infer:
         subjects = [attribution.fitted(subject) for subject in subjects]
     outcome = measure(engine, subjects, images, store, session.settings, session.step)

@@ -18,11 +18,11 @@ def json_documents() -> Sequence[Document]:
     return tuple(DOCUMENTS.values())
 
 
-def json_schema(name: str) -> dict[str, Any]:
+def json_schema(document: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a document, such as ``diff`` or ``store verify``.
 
     Raises UnknownNameError for an unknown name.
     """
     from zoodiff.api.schemas.kinds import schema
 
-    return schema(name)
+    return schema(document)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff._version import __version__
+from zoodiff.activity import note
 from zoodiff.graph import validate
 from zoodiff.graph.ir import Graph
 from zoodiff.workers import environments, paths
@@ -94,6 +95,7 @@ def load(key: str) -> Graph | None:
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # mark it as used last
+    note("graph of %s: from the cache", json.loads(key)["entry"])
     return graph
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+import time
 import traceback
 import warnings
 from typing import Annotated, Any
@@ -107,6 +109,15 @@ def options(
             envvar="ZOODIFF_QUIET",
         ),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Say what is done, in lines on standard error: worker starts, times, cache hits.",
+            envvar="ZOODIFF_VERBOSE",
+        ),
+    ] = False,
     require_sandbox: Annotated[
         bool,
         typer.Option(
@@ -123,10 +134,34 @@ def options(
     """Options before the command."""
     if debug:
         os.environ["ZOODIFF_DEBUG"] = "1"
-    if quiet:
+    if verbose:
+        _say_steps()
+    elif quiet:
         os.environ["ZOODIFF_QUIET"] = "1"
     if require_sandbox:
         os.environ["ZOODIFF_REQUIRE_SANDBOX"] = "1"
+
+
+class _Said(logging.Handler):
+    """Prints lines of the logger, which may hold names of untrusted files, with the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"[{time.monotonic() - self.begin:7.1f} s] {record.getMessage()}")
+
+
+def _say_steps() -> None:
+    """Print what zoodiff does; ``-v`` wins over ``-q``, which the environment may set."""
+    os.environ["ZOODIFF_VERBOSE"] = "1"
+    os.environ.pop("ZOODIFF_QUIET", None)
+    logger = logging.getLogger("zoodiff")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(_Said())
 
 
 def main() -> None:

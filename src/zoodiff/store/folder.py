@@ -25,6 +25,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from zoodiff.activity import note
 from zoodiff.errors import StoreError
 from zoodiff.store.files import LARGEST_TEXT, Files, LocalFiles
 from zoodiff.store.leases import Leases, leases_of
@@ -89,7 +90,10 @@ class Store:
 
         The folder is listed once; ``again`` lists it anew, to see the records of other runs.
         """
-        return next(iter(self.find_all(kind, key, again=again)), None)
+        record = next(iter(self.find_all(kind, key, again=again)), None)
+        if record is not None:
+            note("%s of %s: a record of %s is in the store", kind, record.entry, record.finished)
+        return record
 
     def find_all(self, kind: str, key: str, *, again: bool = False) -> list[Record]:
         """Return all intact records with this key, the newest first; see ``find``."""

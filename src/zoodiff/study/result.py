@@ -119,18 +119,18 @@ class StudyResult(Displayed, Strict):
     """A sentence that says why nothing was compared; None if something was."""
 
     def _shown(self) -> Shown:
-        parts = {
-            "records": self.records,
-            "failures": self.failures,
-            "differences between graphs": self.differences,
-            "mismatches": self.mismatches,
+        counts = {
+            "records": len(self.records),
+            "failures": len(self.failures),
+            "differences between graphs": len(self.differences),
+            "mismatches": len(self.mismatches),
         }
         return Shown(
             self.not_compared or f"{self.title or self.study}: {self._counted()}",
             [
                 ("question", self.question),
                 ("complete", self.complete),
-                *((name, len(values)) for name, values in parts.items()),
+                *counts.items(),
                 *(("note", note) for note in self.notes),
             ],
             self._rows(),

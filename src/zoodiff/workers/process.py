@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from zoodiff.activity import note, timed
 from zoodiff.errors import WorkerError
 from zoodiff.workers import environments, exchange, failures, launch, protocol
 from zoodiff.workers.exchange import Incoming, Log, outgoing
@@ -60,7 +61,7 @@ class Worker:
         self._requests = 0
         self._checked = 0.0
         self._wrapped = False
-        """Whether bubblewrap stands between the worker and this process."""
+        """Whether bubblewrap stands in between."""
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +106,7 @@ class Worker:
         deadline = time.monotonic() + allowed
         with self._failing(doing):
             self._write(frame, deadline, doing)
-        return lambda: self._answer(deadline, doing)
+        return timed(self.spec.name, doing, lambda: self._answer(deadline, doing))
 
     def hold(self) -> None:
         """Suspend the process, so that its idle threads use no CPU time."""
@@ -302,6 +303,7 @@ class Worker:
         os.set_blocking(self._to_child, False)
         self._requests = 0
         self.generation += 1
+        note("worker of %s started, process %d", self.spec.name, self._process.pid)
         start = launch.first_message(self.spec, self.limits, interpreter, path)
         start |= {"scratch": str(scratch), "incoming": str(shared)}
         doing = "starting"

@@ -51,8 +51,10 @@ class Attribution:
         images: ImageSet,
         settings: Settings,
         step: Callable[[int, int], None],
+        trying: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._engine, self._images, self._settings, self._step = engine, images, settings, step
+        self._engine, self._images, self._settings = engine, images, settings
+        self._step, self._trying = step, trying
         self._trials: dict[tuple[str, int], Trials] = {}
         self.inferences: dict[str, Inference] = {}
         self.explanations: list[Explanation] = []
@@ -130,6 +132,7 @@ class Attribution:
     def _pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         for subject in (first, second):
             self.inference(subject)
+        self._trying(f"decomposing the difference of {first.name} and {second.name}")
         try:
             sides = self._trials_of(first, EXPLAINED), self._trials_of(second, EXPLAINED)
             explanation = decompose(*sides, self._networks(first, second))
@@ -210,6 +213,7 @@ class Attribution:
                     seed=self._settings.seed,
                     numbers=sorted(int(k) for k in drawn),
                     step=self._step,
+                    trying=self._trying,
                 ),
             )
         trials = self._trials[subject.name, count]

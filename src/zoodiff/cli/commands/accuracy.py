@@ -147,7 +147,7 @@ def accuracy(options: AccuracyOptions) -> None:
         limits=limits_of(options.worker_seconds, options.worker_memory),
     )
     with images_progress(len(entries)) as step:
-        report = measure(request, step=step, opened=render.say_images)
+        report = measure(request, step=step, opened=render.say_images, trying=step.trying)
     if options.json:
         print_document("agreement" if report.agreement else "accuracy", report.to_dict())
     else:

@@ -44,12 +44,19 @@ def console() -> Console:
     """
     if is_quiet():
         return _console(io.StringIO(), is_terminal=False)
+    if is_verbose():  # bars and lines would break each other
+        return _console(streams.behind(sys.stderr), is_terminal=False)
     return _console(streams.behind(sys.stderr), sys.stderr.isatty())
 
 
 def is_quiet() -> bool:
     """Return whether progress is not to be shown: ``--quiet``, or ``ZOODIFF_QUIET``."""
     return bool(os.environ.get("ZOODIFF_QUIET"))
+
+
+def is_verbose() -> bool:
+    """Return whether every step is said: ``--verbose``, or ``ZOODIFF_VERBOSE``."""
+    return bool(os.environ.get("ZOODIFF_VERBOSE"))
 
 
 def say_progress(text: str) -> None:

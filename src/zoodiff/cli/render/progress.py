@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.progress import (
     BarColumn,
@@ -37,9 +37,19 @@ def progress(title: str) -> Iterator[Observer]:
         yield _Bars(bars, title)
 
 
-def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[[int, int], None]]:
+def images_progress(entries: int) -> contextlib.AbstractContextManager[Counting]:
     """Return a context manager that yields a function (done, total) to show images per second."""
     return counting(f"{entries} entries" if entries > 1 else "1 entry", "images", rate=True)
+
+
+class Counting(Protocol):
+    """Shows the number done, and what is being done."""
+
+    def __call__(self, done: int, of: int) -> None:
+        """Show the number done, and of how many."""
+
+    def trying(self, text: str) -> None:
+        """Show what the next steps do."""
 
 
 @contextlib.contextmanager
@@ -100,31 +110,49 @@ def auditing_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextlib.contextmanager
-def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[[int, int], None]]:
+def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Counting]:
     """Yield a function (done, total) that shows the number done and the time left."""
     screen = console()
     if not screen.is_terminal:
-        last, whole = time.monotonic(), False
-
-        def line(done: int, of: int) -> None:
-            nonlocal last, whole
-            first = done == of and not whole  # later calls are trials with the same images
-            whole = whole or first
-            if time.monotonic() - last > 10 or first:
-                last = time.monotonic()
-                say_progress(f"    {done:,} of {of:,} {noun}")
-
-        yield line
+        yield _CountedLines(noun)
         return
     with Progress(*_columns(), console=screen, transient=True) as bars:
-        bar = bars.add_task(visible(title), total=None)
+        yield _CountedBar(bars, title, noun, rate=rate)
 
-        def step(done: int, of: int) -> None:
-            task = bars.tasks[0]
-            speed = f", {task.speed:.1f} {noun}/s" if rate and task.speed else ""
-            bars.update(bar, completed=done, total=of, description=visible(f"{title}{speed}"))
 
-        yield step
+class _CountedLines:
+    """Prints a line every ten seconds, one when all is done, and one for what is tried."""
+
+    def __init__(self, noun: str) -> None:
+        self._noun, self._last, self._whole = noun, time.monotonic(), False
+
+    def __call__(self, done: int, of: int) -> None:
+        first = done == of and not self._whole  # later calls are trials with the same images
+        self._whole = self._whole or first
+        if time.monotonic() - self._last > 10 or first:
+            self._last = time.monotonic()
+            say_progress(f"    {done:,} of {of:,} {self._noun}")
+
+    def trying(self, text: str) -> None:
+        say_progress(f"    {text}")
+
+
+class _CountedBar:
+    """Shows a bar that begins anew for what is tried next."""
+
+    def __init__(self, bars: Progress, title: str, noun: str, *, rate: bool) -> None:
+        self._bars, self._title, self._noun, self._rate = bars, title, noun, rate
+        self._bar = bars.add_task(visible(title), total=None)
+
+    def __call__(self, done: int, of: int) -> None:
+        task = self._bars.tasks[0]
+        speed = f", {task.speed:.1f} {self._noun}/s" if self._rate and task.speed else ""
+        title = visible(f"{self._title}{speed}")
+        self._bars.update(self._bar, completed=done, total=of, description=title)
+
+    def trying(self, text: str) -> None:
+        self._title = text
+        self._bars.reset(self._bar, description=visible(text))
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
