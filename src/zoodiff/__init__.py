@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zoodiff.api import LatencyReport as LatencyReport
     from zoodiff.api import LatencyRequest as LatencyRequest
     from zoodiff.api import Picture as Picture
+    from zoodiff.api import ProgressBar as ProgressBar
     from zoodiff.api import RecipesReport as RecipesReport
     from zoodiff.api import RunRequest as RunRequest
     from zoodiff.api import SelectedClaims as SelectedClaims
@@ -129,6 +130,7 @@ _PUBLIC = {
     "Picture": "zoodiff.api",
     "Preprocessing": "zoodiff.preprocessing.spec",
     "Record": "zoodiff.store.records",
+    "ProgressBar": "zoodiff.api",
     "RecipesReport": "zoodiff.api",
     "RunRequest": "zoodiff.api",
     "SelectedClaims": "zoodiff.api",

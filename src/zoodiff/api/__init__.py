@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from zoodiff.api.names_report import NameRow as NameRow
     from zoodiff.api.names_report import NamesReport as NamesReport
     from zoodiff.api.names_report import names as names
+    from zoodiff.api.progress_bar import ProgressBar as ProgressBar
     from zoodiff.api.recipes_report import RecipesReport as RecipesReport
     from zoodiff.api.recipes_report import audit_recipes as audit_recipes
     from zoodiff.api.rules import all_rules as all_rules
@@ -158,6 +159,7 @@ _MODULES = {
         "NamesReport",
         "names",
     ),
+    "progress_bar": ("ProgressBar",),
     "recipes_report": (
         "RecipesReport",
         "audit_recipes",
