@@ -18,4 +18,6 @@ html_theme = "furo"
 html_title = f"zoodiff {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 nitpicky = True
