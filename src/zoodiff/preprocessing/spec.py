@@ -19,7 +19,7 @@ CropRounding = Literal["even", "down", "towards_zero"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "area", "box", "bilinear_tf1"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Preprocessing(Displayed):
     """The preprocessing from an image file to the network's input, as a zoo publishes it."""
 
