@@ -26,7 +26,6 @@ This module is a leaf: it imports the standard library alone.
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata  # not lazily: the error "too many open files" must still be shown
 from collections.abc import Callable, Mapping
@@ -227,7 +226,7 @@ def finite(value: Any) -> Any:
         return {key: finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [finite(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not abs(value) < float("inf"):  # infinite, or no number
         return str(value)
     return value
 
