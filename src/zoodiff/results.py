@@ -58,6 +58,15 @@ class Cause(Strict):
     words: str
 
 
+class Contingency(Strict):
+    """Images by which of two entries names their label, over the images that both saw."""
+
+    both: int
+    high_alone: int
+    low_alone: int
+    neither: int
+
+
 class Discrepancy(Displayed, Strict):
     """The difference between two entries of one architecture in one metric.
 
@@ -87,6 +96,10 @@ class Discrepancy(Displayed, Strict):
     note: str | None = None
     causes: list[Cause] = Field(default_factory=list)
     """Why the two differ, as far as it was measured; the largest part first."""
+    doubtful: str | None = None
+    """Why one of the two numbers is probably wrong; None if nothing speaks against them."""
+    contingency: Contingency | None = None
+    """Of measured accuracies: McNemar's table."""
 
     def _shown(self) -> Shown:
         unit = "points" if self.difference_unit == "percentage points" else "%"

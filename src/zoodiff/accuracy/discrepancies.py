@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoodiff.accuracy.comparison import same_images
 from zoodiff.accuracy.predictions import read_columns
 from zoodiff.errors import MeasurementError, StoreError
-from zoodiff.results import Comparison, Discrepancy, Interval, Verdict
+from zoodiff.results import Comparison, Contingency, Discrepancy, Interval, Verdict
 from zoodiff.stats import paired
 from zoodiff.store.comparisons import grouped
 from zoodiff.store.folder import Store
@@ -171,8 +171,26 @@ def _pair(
         high_weights=first.weights.state,
         low_weights=second.weights.state,
         note=f"right in one alone: {only_first} and {only_second} of {len(first_right)} images",
+        doubtful=_doubt(first, second),
+        contingency=Contingency(
+            both=int((first_right & second_right).sum()),
+            high_alone=only_first,
+            low_alone=only_second,
+            neither=int((~first_right & ~second_right).sum()),
+        ),
     )
     return pair, paired.mcnemar(only_first, only_second)
+
+
+def _doubt(*records: Record) -> str | None:
+    """Return the plausibility checks that failed, with their entries."""
+    failed = [
+        f"{record.entry}: {sentence}"
+        for record in records
+        if isinstance(record.values, AccuracyValues)
+        for sentence in record.values.failed_checks
+    ]
+    return "; ".join(failed) or None
 
 
 def _top1(record: Record) -> float:

@@ -121,9 +121,7 @@ def _notes(chosen: Selection, ranking: Ranking) -> list[str]:
             notes.append(
                 f"No date could be verified for the claims about {', '.join(undated)}; they count."
             )
-    doubtful = sorted(
-        f"{claim.label}: {claim.doubtful}" for claim in used if "top1" in (claim.doubtful or "")
-    )
+    doubtful = sorted(doubt for claim in used if (doubt := top1_doubt(claim)))
     if doubtful:
         notes.append(f"Marked as doubtful in the catalogue: {'; '.join(doubtful)}.")
     return notes
@@ -150,7 +148,15 @@ def _row(row: discrepancies.Discrepancy) -> Discrepancy:
         high_source=high.source,
         low_source=low.source,
         note=_note(row),
+        doubtful="; ".join(doubt for claim in (high, low) if (doubt := top1_doubt(claim))) or None,
     )
+
+
+def top1_doubt(claim: Claim) -> str | None:
+    """Return why the claimed top-1 is probably wrong; None if the catalogue does not doubt it."""
+    sentences = (claim.doubtful or "").split("; ")
+    about = "; ".join(sentence for sentence in sentences if "top1" in sentence)
+    return f"{claim.label}: {about}" if about else None
 
 
 def _note(row: discrepancies.Discrepancy) -> str:
