@@ -10,6 +10,7 @@ terminal, log       ``visible``
 Markdown            ``markdown``, ``markdown_code``, ``markdown_address``
 HTML                ``html`` (templates call it for every value)
 CSV                 ``csv_cell``
+LaTeX               ``latex``
 JSON                ``json_text``
 records             ``well_formed``, ``well_formed_values``
 Graphviz            ``graphviz``
@@ -174,6 +175,32 @@ def html(text: object, *, most: int | None = LONGEST) -> str:
     import html as entities
 
     return entities.escape(visible(text, lines=True, most=most), quote=True)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{mark: f"\\{mark}" for mark in "{}$&#_%"},
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    # After the end of a row these two are read as its argument.
+    "[": "{[}",
+    "*": "{*}",
+}
+
+
+def latex(text: object) -> str:
+    r"""Return text for a cell of a LaTeX table: no command, comment, formula or new cell.
+
+    >>> print(latex(r"\input{a_b} & 5% [x]"))
+    \textbackslash{}input\{a\_b\} \& 5\% {[}x]
+    """
+    plain = visible(" ".join(str(text).split()))
+    return "".join(_LATEX.get(character, character) for character in plain)
 
 
 _LONGEST_CELL = 32_000

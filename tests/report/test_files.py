@@ -7,17 +7,24 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import StoreError
-from zoodiff.report import write
+from zoodiff.report import exports, write
 from zoodiff.study.result import StudyResult
 
-NAMES = ["discrepancies.csv", "discrepancies.json", "index.html", "report.md"]
+NAMES = ["discrepancies.csv", "discrepancies.json", "index.html", "report.md", "tables"]
 
 
-def test_a_report_is_four_files(result: StudyResult, tmp_path: Path) -> None:
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_report_is_four_files_and_a_folder_of_tables(result: StudyResult, tmp_path: Path) -> None:
     files = write(result, tmp_path / "new" / "report")
     assert sorted(p.name for p in files.folder.iterdir()) == NAMES
     assert files.html.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert files.markdown.read_text(encoding="utf-8").startswith("# ")
+    assert sorted(p.name for p in files.tables.iterdir()) == sorted(
+        f"{name}.{ending}" for name in exports.NAMES for ending in ("csv", "md", "tex")
+    )
 
 
 def test_a_report_replaces_an_earlier_one_and_nothing_else(
@@ -35,7 +42,7 @@ def test_a_full_disk_leaves_the_earlier_report(
     result: StudyResult, empty: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(empty, tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = contents(tmp_path)
     calls = 0
 
     def full_at_the_third(descriptor: int) -> None:
@@ -47,7 +54,7 @@ def test_a_full_disk_leaves_the_earlier_report(
     monkeypatch.setattr(os, "fsync", full_at_the_third)
     with pytest.raises(StoreError, match=r"cannot write the report .*No space left"):
         write(result, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
 
 
 def test_a_file_in_the_way_is_named(result: StudyResult, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def of_many_names(examples: ModuleType, result: StudyResult, names: int) -> Stud
 
 def test_a_few_comparisons_need_no_overview(result: StudyResult) -> None:
     assert overview(result) is None
-    assert 'id="answers"' not in render.to_html(page(result))
+    assert 'id="common"' not in render.to_html(page(result))
 
 
 def test_names_with_an_effect_come_first_and_findings_are_counted(
@@ -93,9 +93,7 @@ def test_hundreds_of_names_are_one_readable_page_in_seconds(
     written = render.to_html(page(many))
     assert time.process_time() - began < 20  # some 2 s on a quiet machine
     assert len(written) < 4_000_000
-    assert (
-        written.index('id="common"') < written.index('id="answers"') < written.index('id="details"')
-    )
+    assert written.index('id="networks"') < written.index('id="common"')
     assert 'href="#rule-ARC101"' in written
     assert 'id="rule-ARC101"' in written
     assert "network399" in render.to_markdown(page(many))
@@ -106,6 +104,5 @@ def test_what_waits_for_a_download_or_a_later_run_has_not_failed(result: StudyRe
     declined = failure.model_copy(update={"declined": True})
     waiting = result.model_copy(update={"failures": [failure, declined, declined]})
     shown = page(waiting)
-    assert [figure.number for figure in shown.figures][-1] == "1"
     assert "1 measurement could not be made" in " ".join(shown.summary)
     assert "2 measurements wait for a download or a later run" in " ".join(shown.summary)

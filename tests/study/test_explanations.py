@@ -52,7 +52,7 @@ def test_a_study_says_why_two_files_differ(tmp_path: Path) -> None:
     assert found.values.confirmation.confirmed
     files = zoodiff.write_report(result, tmp_path / "report")
     html, text = files.html.read_text(), files.markdown.read_text()
-    assert "Where the differences come from" in html
+    assert '"attributions"' in html
     assert "PRE101" in html
     assert "&emsp;&emsp;channel order `PRE101`" in text
     assert json.loads(files.json.read_text())["explanations"][0]["values"]["images"] == 48

@@ -211,10 +211,8 @@ def test_harmless_counts_have_their_own_number() -> None:
         "0 are not the same network in every zoo, and 1 differs in parameters or norms alone"
         in (" ".join(summary.sentences(folded)))
     )
-    assert [figure.number for figure in summary.figures(folded)][3] == "0"
     moved = counted(macs=13)
     assert "1 is not the same network in every zoo." in " ".join(summary.sentences(moved))
-    assert [figure.number for figure in summary.figures(moved)][3] == "1"
 
 
 def test_a_folded_norm_is_harmless_and_a_learned_slope_is_not(

@@ -84,12 +84,14 @@ class Report:
     markdown: str
     csv: str
     json: str
+    tables: dict[str, str]
 
 
 def report(result: StudyResult, folder: Path) -> Report:
     files = write(result, folder)
     written = (files.html, files.markdown, files.csv, files.json)
-    return Report(result, *(path.read_bytes().decode("utf-8") for path in written))
+    tables = {path.name: path.read_bytes().decode("utf-8") for path in files.tables.iterdir()}
+    return Report(result, *(path.read_bytes().decode("utf-8") for path in written), tables)
 
 
 @pytest.fixture(scope="module", params=range(ROUNDS))
@@ -148,11 +150,13 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, frozenset(name for name, _ in attrs)))
+        if tag == "script":
+            self.scripts.append("")
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
 
     def handle_data(self, data: str) -> None:
         if self.tags and self.tags[-1][0] == "script":
-            self.scripts.append(data)
+            self.scripts[-1] += data
 
 
 def _tags(html: str) -> _Tags:
@@ -162,19 +166,32 @@ def _tags(html: str) -> _Tags:
     return reader
 
 
+def _own(html: str) -> str:
+    """A page without the chart library, whose text is known."""
+    for script in (render._asset(f"vendor/{name}").strip() for name in render._LIBRARY):
+        assert script in html
+        html = html.replace(script, "")
+    return html
+
+
 def test_html_has_no_element_or_attribute_from_untrusted_texts(
     hostile_report: Report, own_report: Report
 ) -> None:
-    assert not harmless.problems(hostile_report.html, allowed="\n\t")
+    assert not harmless.problems(_own(hostile_report.html), allowed="\n\t")
     found, own = _tags(hostile_report.html), _tags(own_report.html)
     assert {tag for tag, _ in found.tags} <= {tag for tag, _ in own.tags}
     names = {name for _, attributes in own.tags for name in attributes}
     assert {name for _, attributes in found.tags for name in attributes} <= names
     for tag in ("script", "style", "svg", "section", "table", "title"):
         count = [sum(t == tag for t, _ in reader.tags) for reader in (found, own)]
-        assert tag in ("svg", "table", "title") or count[0] == count[1], tag
-    assert found.scripts[:1] == own.scripts[:1]
-    assert all(re.match(r"#|https?://|discrepancies\.|report\.md$", link) for link in found.links)
+        assert tag in ("svg", "table", "title", "section") or count[0] == count[1], tag
+    # All scripts are the same; the data between them has texts of the study.
+    assert len(found.scripts) == len(own.scripts) == 6
+    assert [s for s in found.scripts if not s.startswith("{")] == [
+        s for s in own.scripts if not s.startswith("{")
+    ]
+    ours = re.compile(r"#|https?://|discrepancies\.|report\.md$|tables/[a-z]+\.(csv|tex|md)$")
+    assert all(ours.match(link) for link in found.links)
 
 
 def test_csv_holds_no_formula_and_no_broken_row(hostile_report: Report) -> None:
@@ -196,7 +213,69 @@ def test_all_four_files_are_written(hostile_report: Report) -> None:
     files = ("html", "markdown", "csv", "json")
     assert all(getattr(hostile_report, file) for file in files)
     for file in files:
-        assert not harmless.problems(getattr(hostile_report, file), allowed="\n\t")
+        text = getattr(hostile_report, file)
+        shown = _own(text) if file == "html" else text
+        assert not harmless.problems(shown, allowed="\n\t")
+
+
+def test_the_data_of_the_page_is_visible_and_cannot_end_its_element(
+    hostile_report: Report,
+) -> None:
+    (data,) = re.findall(
+        r'<script type="application/json" id="data">(.*)</script>', hostile_report.html
+    )
+    assert not re.search("[<>&]", data)
+    document = json.loads(data, parse_constant=pytest.fail)
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                yield key
+                yield from texts(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from texts(item)
+
+    found = list(texts(document))
+    assert len(found) > 500
+    for text in found:
+        assert not harmless.problems(text, allowed="")
+
+
+def test_tables_for_papers_hold_no_command_and_no_broken_row(hostile_report: Report) -> None:
+    for latex in (t for name, t in hostile_report.tables.items() if name.endswith(".tex")):
+        assert not harmless.problems(latex, allowed="\n")
+        rows = latex.split("\\midrule\n")[1].split("\n\\bottomrule")[0].splitlines()
+        for row in rows:
+            assert not re.search(
+                r"(?<!\\)[%#$^~\[]|\\(?![\\{}$&#_%]|text|times|neq|infty|dag|ddag|ldots)",
+                _maths(row),
+            ), row
+        cells = {len(re.findall(r"(?<!\\)&", row)) for row in rows}
+        assert len(cells) <= 1
+    for name in (name for name in hostile_report.tables if name.endswith(".csv")):
+        read = list(csv.reader(io.StringIO(hostile_report.tables[name])))
+        assert len({len(row) for row in read}) == 1
+        for cell in (cell for row in read for cell in row):
+            assert not re.match(r"\s*[=+\-@]", cell) or re.fullmatch(r"-?[\d.]+", cell), cell
+    for name in (name for name in hostile_report.tables if name.endswith(".md")):
+        assert not harmless.problems(hostile_report.tables[name], allowed="\n")
+        tokens = (
+            MarkdownIt("commonmark", {"html": True})
+            .enable("table")
+            .parse(hostile_report.tables[name])
+        )
+        kinds = {inner.type for token in tokens for inner in token.children or ()}
+        assert kinds <= {"text"}, kinds
+
+
+def _maths(row: str) -> str:
+    """A row without what zoodiff itself writes in LaTeX."""
+    assert row.endswith(r" \\")
+    row = row.removesuffix(r" \\")
+    return re.sub(r"\$-\$|\$\\(times|neq|infty)\$|\{\[\}|\{\*\}|(?<=\d)~|\\[{}]", "", row)
 
 
 def test_the_command_to_copy_is_one_command() -> None:
@@ -230,7 +309,7 @@ def test_the_study_stays_inside_its_fence() -> None:
     assert text.endswith("\n</details>\n")
     html = render.to_html(page(result))
     assert _tags(html).tags == _tags(render.to_html(page(EXAMPLE))).tags
-    assert not harmless.problems(html, allowed="\n\t")
+    assert not harmless.problems(_own(html), allowed="\n\t")
 
 
 def test_the_texts_do_reach_the_report() -> None:

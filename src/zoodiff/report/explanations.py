@@ -29,6 +29,7 @@ class Line:
     shown: bool
     """Whether the interval excludes 0."""
     chart: Markup
+    value: Interval
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _line(
     text, bounds = _signed(value.value), f"[{_signed(value.low)}, {_signed(value.high)}]"
     shown = _shown(value)
     chart = charts.dot(axis, value.value, value, f"{what}: {text} {bounds}", filled=shown)
-    return Line(depth, code, what, *both, text, bounds, shown, chart)
+    return Line(depth, code, what, *both, text, bounds, shown, chart, value)
 
 
 def _sentences(explained: Explained, joint: Interval | None) -> tuple[str, ...]:

@@ -5,31 +5,34 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoodiff.errors import StoreError
-from zoodiff.report import render, tables
-from zoodiff.report.page import page
+from zoodiff.report import exports, render, tables
+from zoodiff.report.page import Page, page
 from zoodiff.study.result import StudyResult
 
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """The four files of a report."""
+    """The four files of a report, and the folder of its tables."""
 
     folder: Path
     html: Path
     markdown: Path
     csv: Path
     json: Path
+    tables: Path
+    """Holds each table as CSV, LaTeX and Markdown; see ``exports``."""
 
 
 def write(result: StudyResult, folder: Path) -> ReportFiles:
-    """Write ``index.html``, ``report.md``, ``discrepancies.csv`` and ``discrepancies.json``.
+    """Write ``index.html``, ``report.md``, ``discrepancies.csv``, ``.json`` and ``tables``.
 
-    Creates the folder if it is missing and keeps other files in it. All four files are written
-    under temporary names and flushed before the first is renamed, so a full disk leaves an earlier
+    Creates the folder if it is missing and keeps other files in it. All files are written under
+    temporary names and flushed before the first is renamed, so a full disk leaves an earlier
     report unchanged. Raises StoreError if the folder cannot be written.
     """
     files = ReportFiles(
@@ -38,11 +41,13 @@ def write(result: StudyResult, folder: Path) -> ReportFiles:
         markdown=folder / "report.md",
         csv=folder / "discrepancies.csv",
         json=folder / "discrepancies.json",
+        tables=folder / "tables",
     )
     printed = page(result)
     _replace_all(
-        folder,
+        (folder, files.tables),
         {
+            **_tables(printed, files.tables),
             files.markdown: render.to_markdown(printed),
             files.csv: tables.to_csv(result),
             files.json: tables.to_json(result),
@@ -52,12 +57,22 @@ def write(result: StudyResult, folder: Path) -> ReportFiles:
     return files
 
 
-def _replace_all(folder: Path, contents: dict[Path, str]) -> None:
+def _tables(printed: Page, folder: Path) -> dict[Path, str]:
+    rankings = (printed.claimed, printed.accuracy, printed.latency)
+    return {
+        folder / f"{table.name}.{ending}": written(table)
+        for table in exports.tables(rankings, printed.document)
+        for ending, written in exports.FORMATS.items()
+    }
+
+
+def _replace_all(folders: Sequence[Path], contents: dict[Path, str]) -> None:
     temporary = {
         path: path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in contents
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
         for path, text in contents.items():
             # Bytes, because text mode would translate line ends; surrogates cannot be encoded.
             with temporary[path].open("wb") as file:
@@ -68,7 +83,7 @@ def _replace_all(folder: Path, contents: dict[Path, str]) -> None:
             temporary[path].replace(path)
     except OSError as error:
         raise StoreError(
-            f"cannot write the report into {folder} ({error.strerror or error}); "
+            f"cannot write the report into {folders[0]} ({error.strerror or error}); "
             "make room or permit writing there, or name another folder"
         ) from None
     finally:

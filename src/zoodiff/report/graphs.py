@@ -132,15 +132,15 @@ def _pair(difference: Difference) -> PairRow:
     return PairRow(
         first=difference.first,
         second=difference.second,
-        answer=_answer(difference),
+        answer=answer_words(difference),
         has_effect=difference.has_effect,
         findings=tuple(map(_finding, shown)),
         more=len(values.findings) - len(shown) + values.more_findings,
     )
 
 
-def _answer(difference: Difference) -> str:
-    """The answer without its findings, which stand beside it."""
+def answer_words(difference: Difference) -> str:
+    """Return the answer without its findings, which stand beside it."""
     values = difference.values
     if values.relation == "different functions":
         return values.sentence

@@ -20,8 +20,12 @@ from zoodiff.report import (
     recipes,
     summary,
 )
+from zoodiff.report.answer import Sentence, answer
+from zoodiff.report.app.document import document
+from zoodiff.report.app.facts import Document
+from zoodiff.report.matrix import Matrix, matrix
 from zoodiff.report.overview import Overview, overview
-from zoodiff.report.summary import Figure
+from zoodiff.report.ways import Way, ways
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
 
@@ -66,13 +70,16 @@ class Page:
     question: str
     complete: bool
     when: str
+    answer: tuple[Sentence, ...]
     summary: tuple[str, ...]
-    figures: tuple[Figure, ...]
     notes: tuple[str, ...]
     claimed: rankings.Ranking
     accuracy: rankings.Ranking
     explanations: tuple[explanations.Pair, ...]
     latency: rankings.Ranking
+    matrix: Matrix | None
+    """Architectures by zoos; None if no two entries were compared by their graphs."""
+    ways: tuple[Way, ...]
     control_axis: Markup | None
     controls: tuple[rankings.ControlRow, ...]
     rules: tuple[Rule, ...]
@@ -102,6 +109,33 @@ class Page:
     hardware: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     study_text: str
     study_sha256: str
+    document: Document
+    """What the scripts of the page draw."""
+
+    common_shown: int = 12
+    """How many of the commonest differences the page shows."""
+
+    @property
+    def exported(self) -> tuple[tuple[str, str], ...]:
+        """The tables that have rows: the name of their file, and what they show."""
+        rankings = (self.claimed, self.accuracy, self.latency)
+        shown = [(each.anchor, each.heading) for each in rankings if each.rows]
+        architectures = self.document.architectures
+        if any(each.differences for each in architectures):
+            shown.append(("networks", "Networks"))
+        if any(each.entries for each in architectures):
+            shown.append(("entries", "Entries"))
+        return tuple(shown)
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether there are architectures to look at."""
+        return bool(self.document.architectures)
+
+    @property
+    def has_chart(self) -> bool:
+        """Whether there are two networks of which accuracy and cost are known."""
+        return len(self.document.points) > 1
 
 
 def page(result: StudyResult) -> Page:
@@ -117,13 +151,15 @@ def page(result: StudyResult) -> Page:
         question=result.question,
         complete=result.complete,
         when=_when(result),
+        answer=answer(result),
         summary=summary.sentences(result),
-        figures=summary.figures(result),
         notes=tuple(result.notes),
         claimed=claimed,
         accuracy=accuracy,
         explanations=explanations.pairs(result),
         latency=latency,
+        matrix=matrix(result),
+        ways=ways(result, (claimed, accuracy, latency)),
         control_axis=control_axis,
         controls=controls,
         rules=_rules(result),
@@ -140,7 +176,9 @@ def page(result: StudyResult) -> Page:
             {
                 *graphs.codes(t.answers for t in tables if t.answers is not None),
                 *_codes(claimed, accuracy, latency),
+                *_codes_of_parts(result),
                 *(row.code.code for row in (answers.common if answers else ())),
+                *(finding.code for each in result.differences for finding in each.values.findings),
             }
         ),
         choice=None
@@ -162,17 +200,18 @@ def page(result: StudyResult) -> Page:
         hardware=_hardware(result),
         study_text=result.study_text,
         study_sha256=result.study_sha256,
+        document=document(result, (claimed, accuracy, latency)),
     )
 
 
 def _codes(*shown: rankings.Ranking) -> set[str]:
     """Return the codes of all reasons in rankings."""
-    return {
-        why.code
-        for ranking in shown
-        for row in (*ranking.first, *ranking.others)
-        for why in row.why
-    }
+    return {why.code for ranking in shown for row in ranking.rows for why in row.why}
+
+
+def _codes_of_parts(result: StudyResult) -> set[str]:
+    """Return the codes of the parts of differences in accuracy."""
+    return {part.code for each in result.explanations for part in each.values.parts if part.code}
 
 
 def _when(result: StudyResult) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from zoodiff.report import charts, graphs, links, numbers
 from zoodiff.report.conditions import conditions
 from zoodiff.report.links import Source
+from zoodiff.report.routes import architecture_route, pair_route
 from zoodiff.report.weights import Weights, weights
 from zoodiff.results import Cause, Control, Discrepancy, Verdict
 from zoodiff.store.records import AccuracyValues, LatencyValues, Record
@@ -59,14 +60,29 @@ class Row:
     verdict: Verdict
     verdict_class: str
     chart: Markup
+    href: str
+    """Link to its architecture."""
+    pair_href: str
+    source: Discrepancy
+    """What was formatted."""
+    noise: tuple[float, float] | None
+    """The noise of the run, percent below and above 0, where it is known."""
     why: tuple[Why, ...] = ()
     unexplained: str = ""
     """What is said in place of reasons, if there are none."""
 
+    @property
+    def doubtful(self) -> str | None:
+        """Why one of its numbers is probably wrong."""
+        return self.source.doubtful
+
 
 @dataclass(frozen=True)
 class Ranking:
-    """A formatted ranking; ``first`` holds the rows that the study shows."""
+    """A formatted ranking; ``first`` holds the rows that the study shows.
+
+    A row that rests on a doubtful number is not among them.
+    """
 
     anchor: str
     heading: str
@@ -76,6 +92,8 @@ class Ranking:
     sides_are: str
     axis: Markup | None
     first: tuple[Row, ...]
+    doubted: tuple[Row, ...]
+    """Larger than the last of ``first``, but one of the two numbers is probably wrong."""
     others: tuple[Row, ...]
     tally: str | None
     empty: str | None
@@ -83,6 +101,12 @@ class Ranking:
     has_sources: bool
     conditions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, the largest difference first."""
+        rows = (*self.first, *self.doubted, *self.others)
+        return tuple(sorted(rows, key=lambda row: row.rank))
 
 
 @dataclass(frozen=True)
@@ -253,6 +277,10 @@ def _ranking(
     )
     bands = _Bands(result)
     printed = tuple(_row(rank, row, axis, bands) for rank, row in enumerate(rows, 1))
+    first = tuple(row for row in printed if not row.doubtful)[: result.top]
+    last = first[-1].rank if first else len(printed)
+    doubted = tuple(row for row in printed if row.doubtful and row.rank <= last)
+    shown = {row.rank for row in (*first, *doubted)}
     return Ranking(
         anchor=wording.anchor,
         heading=wording.heading,
@@ -260,8 +288,9 @@ def _ranking(
         unit=wording.unit,
         sides_are=wording.sides_are,
         axis=charts.axis_labels(axis, rows[0].difference_unit) if rows else None,
-        first=printed[: result.top],
-        others=printed[result.top :],
+        first=first,
+        doubted=doubted,
+        others=tuple(row for row in printed if row.rank not in shown),
         tally=_tally(rows, result.top) if rows else None,
         empty=None if rows else empty,
         has_sources=wording.has_sources,
@@ -304,6 +333,10 @@ def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
         verdict=row.verdict,
         verdict_class=_CLASSES[row.verdict],
         chart=chart,
+        href=architecture_route(row.architecture),
+        pair_href=pair_route(row.architecture, row.high_entry, row.low_entry),
+        source=row,
+        noise=bands.of(row),
         why=tuple(_why(cause) for cause in row.causes),
         unexplained="" if row.causes else _unexplained(row),
     )

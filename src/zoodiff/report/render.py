@@ -7,7 +7,7 @@ import functools
 import hashlib
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from typing import Any
 
@@ -17,6 +17,7 @@ from markupsafe import Markup
 from zoodiff import text
 from zoodiff._version import __version__
 from zoodiff.report import numbers
+from zoodiff.report.app.encode import script_json
 from zoodiff.report.page import Page
 
 _FIGURES = re.compile(
@@ -69,23 +70,65 @@ def _for_markdown(value: object) -> Any:
     return Markup(text.markdown(value))
 
 
+_APP = (
+    *("elements.js", "data.js", "charts.js", "listing.js"),
+    *("architecture.js", "pair.js", "router.js", "main.js"),
+)
+"""The parts of the page's own script, in their order."""
+_LIBRARY = ("d3.min.js", "plot.umd.min.js")
+"""The chart library, as it was published."""
+_PLOT_STYLE = """:where(.zd-plot) {
+  --plot-background: white;
+  display: block;
+  height: auto;
+  height: intrinsic;
+  max-width: 100%;
+}
+:where(.zd-plot text),
+:where(.zd-plot tspan) {
+  white-space: pre;
+}"""
+"""The style that Plot puts into each chart."""
+
+
 def to_html(page: Page) -> str:
-    """Return one HTML page with inline style and script.
+    """Return one HTML page with its style, scripts and data.
 
     Its content security policy forbids every other script, style and resource.
     """
-    style, script = _asset("style.css"), _asset("page.js")
+    style = _asset("style.css") + _asset("app.css")
+    first = _asset("app/first.js")
+    scripts = [_asset("page.js")]
+    if page.has_entries:
+        parts = "\n".join(_asset(f"app/{name}") for name in _APP)
+        scripts += [_asset(f"vendor/{name}").strip() for name in _LIBRARY]
+        scripts.append(f'"use strict";\n(function () {{\n{parts}}})();\n')
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            _allowed("style-src", [style, _PLOT_STYLE]),
+            _allowed("script-src", [first, *scripts]),
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
     return (
         _html()
         .get_template("index.html.j2")
         .render(
             page=page,
+            policy=Markup(policy),
             style=Markup(style),
-            style_hash=_policy_hash(style),
-            script=Markup(script),
-            script_hash=_policy_hash(script),
+            first_script=Markup(first),
+            data=Markup(script_json(page.document)),
+            scripts=[Markup(script) for script in scripts],
         )
     )
+
+
+def _allowed(directive: str, contents: Iterable[str]) -> str:
+    return " ".join((directive, *(f"'{_policy_hash(content)}'" for content in contents)))
 
 
 def to_page(title: str, template: str, *, kicker: str, command: str, **values: Any) -> str:

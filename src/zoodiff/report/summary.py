@@ -1,9 +1,8 @@
-"""Summarise a study's result in sentences and key numbers."""
+"""Summarise what a study measured, in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from zoodiff.report import mismatches, numbers, recipes
 from zoodiff.results import Discrepancy
@@ -11,15 +10,6 @@ from zoodiff.store.records import Record
 from zoodiff.study.result import StudyResult
 
 _ORDINALS = {3: "third", 4: "fourth", 5: "fifth", 10: "tenth", 20: "twentieth"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A key number with the words under it and the section that it links to."""
-
-    number: str
-    words: str
-    anchor: str
 
 
 def sentences(result: StudyResult) -> tuple[str, ...]:
@@ -36,44 +26,6 @@ def sentences(result: StudyResult) -> tuple[str, ...]:
         _missing(result),
     ]
     return tuple(sentence for sentence in candidates if sentence)
-
-
-def figures(result: StudyResult) -> tuple[Figure, ...]:
-    """Return the key numbers, in order."""
-    entries = entry_count(result.records)
-    architectures = len({record.architecture for record in result.records})
-    anchor = "entries"
-    if not result.records and result.claimed is not None:
-        entries, architectures = result.claimed.entries, result.claimed.architectures
-        anchor = "claimed"
-    beyond = [*_beyond(result.measured_accuracy), *_beyond(result.latency)]
-    mismatched = mismatches.tally(result).with_effect
-    failed = sum(not failure.declined for failure in result.failures)
-    return (
-        Figure(f"{entries:,}", "entry" if entries == 1 else "entries", anchor),
-        Figure(
-            f"{architectures:,}",
-            "architecture" if architectures == 1 else "architectures",
-            anchor,
-        ),
-        Figure(
-            f"{len(beyond):,}",
-            "measured discrepancy beyond noise"
-            if len(beyond) == 1
-            else "measured discrepancies beyond noise",
-            "accuracy" if _beyond(result.measured_accuracy) else "latency",
-        ),
-        Figure(
-            f"{mismatched:,}",
-            "architecture mismatched" if mismatched == 1 else "architectures mismatched",
-            "mismatches",
-        ),
-        Figure(
-            f"{failed:,}",
-            "measurement failed" if failed == 1 else "measurements failed",
-            "not-measured",
-        ),
-    )
 
 
 def entry_count(records: Sequence[Record]) -> int:
@@ -112,7 +64,9 @@ def _claims(result: StudyResult) -> str | None:
     )
     if not claimed.rows:
         return f"Among {about}, no two can be compared."
-    shown = claimed.rows[: result.top]
+    shown = [row for row in claimed.rows if not row.doubtful][: result.top]
+    if not shown:
+        return f"Among {about}, every difference rests on a doubtful number."
     text = f"Among {about}, the largest difference in top-1 accuracy is {_points(shown[0])}"
     if len(shown) > 2:
         rank = _ORDINALS.get(len(shown), f"{len(shown)}th")

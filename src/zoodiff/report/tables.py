@@ -40,6 +40,7 @@ COLUMNS = (
     "low_source",
     "note",
     "causes",
+    "doubtful",
 )
 """Columns with one meaning and one unit each; empty (null) if the row's metric lacks the column."""
 
@@ -80,6 +81,7 @@ def _row(rank: int, discrepancy: Discrepancy) -> dict[str, Any]:
         "low_source": discrepancy.low_source,
         "note": discrepancy.note,
         "causes": "; ".join(f"{cause.code} {cause.words}" for cause in discrepancy.causes) or None,
+        "doubtful": discrepancy.doubtful,
     }
     return {column: known.get(column) for column in COLUMNS}
 

@@ -1,0 +1,108 @@
+// The view of two entries: the answer, what it rests on, and what was measured of both.
+function pairView(name, a, b) {
+  const architecture = BY_NAME.get(name);
+  if (!architecture || !a || !b) return [viewHead("Not in this report", "There is no such pair.")];
+  const answer = answerOf(architecture, a, b);
+  const heading = el("span", { class: "pair" }, side("A"), entryName(a), " ", side("B"), entryName(b));
+  return [
+    viewHead(heading, null), el("p", { class: "around" }, el("a", { href: toArchitecture(name) }, `All of ${name}`)),
+    el("p", { class: `verdict-line ${answer.level}` }, chip(answer.level), answer.difference ? `: ${answer.difference.answer}` : null),
+    el("div", { class: "columns" }, evidence(architecture, a, b, answer), findings(answer)),
+    accuracySection(architecture, a, b), latencySection(architecture, a, b), claimsSection(architecture, a, b),
+  ];
+}
+
+const side = (letter) => el("span", { class: "side" }, letter);
+const facts = (pairs) => el("dl", { class: "method" }, pairs.filter(Boolean).flatMap(([what, how]) => [el("dt", null, what), el("dd", null, how)]));
+
+/** What the answer rests on. */
+function evidence(architecture, a, b, { level, difference, turned, known }) {
+  const entries = [entryOf(architecture, a), entryOf(architecture, b)];
+  const prints = difference ? [...list(difference.fingerprints)] : entries.map((entry) => entry?.fingerprint);
+  if (turned) prints.reverse();
+  const short = (print) => (print ? print.slice(0, 16) : "not computed");
+  const compared = difference && (difference.entries[turned ? 1 : 0] !== a || difference.entries[turned ? 0 : 1] !== b);
+  const rows = [
+    difference ? ["Function", difference.sentence] : level === "same" ? ["Graphs", "Both have one graph: their fingerprints are equal."]
+      : ["Graphs", known ? "Their graphs were not compared." : "One of the two was not described, so their graphs were not compared."],
+    compared ? ["Compared by", [entryName(difference.entries[turned ? 1 : 0]), " and ", entryName(difference.entries[turned ? 0 : 1]), ", which have the same graphs"]] : null,
+    prints.some(Boolean) ? ["Fingerprints", [el("code", { class: "hash" }, short(prints[0])), " and ", el("code", { class: "hash" }, short(prints[1]))]] : null,
+    difference && difference.structures?.[0] && difference.structures[0] === difference.structures[1] ? ["Structure", "The structures of both graphs are equal, as those of a network and its export."] : null,
+    ["Proof", "A study compares graphs and runs nothing for it. This command loads the weights, transfers them along the alignment, runs both networks, and draws the picture of the difference:"],
+  ];
+  return el("section", { class: "block" }, el("h3", null, "What the answer rests on"), facts(rows), command(`zoodiff diff ${quoted(a)} ${quoted(b)} --html diff.html`));
+}
+
+/** The findings with their places. */
+function findings({ difference, turned }) {
+  const rows = list(difference?.findings);
+  if (!rows.length) return null;
+  const item = (finding) => {
+    const [left, right] = turned ? [finding.right, finding.left] : [finding.left, finding.right];
+    const known = RULES[finding.code];
+    return el("li", { class: finding.effect ? "other" : "same" },
+      el("p", null, el("span", { class: "sign", "aria-hidden": "true" }, finding.effect ? "●" : "○"), " ", codeLink(finding.code), " ", el("b", null, finding.name), " ",
+        el("span", { class: "quiet" }, finding.effect ? "changes the function, or may" : "changes no function")),
+      el("p", null, side("A"), " ", breakable(left), " ", side("B"), " ", breakable(right)),
+      el("p", { class: "quiet" }, breakable(finding.places)),
+      known ? el("details", null, el("summary", null, "What it means"), el("p", null, known.cause, " ", known.consequence)) : null);
+  };
+  return el("section", { class: "block" }, el("h3", null, plural(rows.length + (difference.more || 0), "finding")), el("ul", { class: "findings" }, rows.map(item)),
+    difference.more ? el("p", { class: "quiet" }, `${difference.more} more are in discrepancies.json.`) : null);
+}
+
+/** A ranking's row in words. */
+function rowFacts(row) {
+  return facts([
+    ["Values", [entryName(row.high), ` ${row.values[0]}`, el("br"), entryName(row.low), ` ${row.values[1]}`]],
+    ["Difference", [el("b", null, row.difference), row.interval ? ` ${row.interval}` : null]],
+    ["Verdict", row.verdict],
+    row.doubtful ? ["Doubt", doubt(row.doubtful)] : null,
+    list(row.why).length ? ["Why", reasons(row, 20)] : null,
+    row.note ? ["Note", row.note] : null,
+  ]);
+}
+
+/** McNemar's table: on how many images each was right. */
+function contingency(row) {
+  const [both, high, low, neither] = row.contingency;
+  const number = (value) => value.toLocaleString("en");
+  return el("table", { class: "contingency", "aria-label": "Images by which of the two is right" },
+    el("thead", null, el("tr", null, el("td"), el("th", { scope: "col" }, entryName(row.low), " right"), el("th", { scope: "col" }, "wrong"))),
+    el("tbody", null,
+      el("tr", null, el("th", { scope: "row" }, entryName(row.high), " right"), el("td", { class: "number" }, number(both)), el("td", { class: "number strong" }, number(high))),
+      el("tr", null, el("th", { scope: "row" }, "wrong"), el("td", { class: "number strong" }, number(low)), el("td", { class: "number" }, number(neither)))));
+}
+
+function accuracySection(architecture, a, b) {
+  const rows = rowsOf(architecture, a, b, "measured_top1");
+  const attributions = list(architecture.attributions).filter((each) => (isOf(each.first, a) && isOf(each.second, b)) || (isOf(each.first, b) && isOf(each.second, a)));
+  if (!rows.length && !attributions.length) return null;
+  return el("section", { class: "block" }, el("h3", null, "Measured accuracy"),
+    el("div", { class: "columns" },
+      rows.map((row) => el("div", null, rowFacts(row), row.contingency ? contingency(row) : null)),
+      attributions.map((each) => el("div", null,
+        list(each.parts).length ? bars({
+          title: "Where the difference comes from", caption: `${each.first} minus ${each.second}: ${each.summary}. Lines that are set in add up to the line above them; grey: the interval includes 0.`,
+          name: `parts-${each.first}-${each.second}`, parts: each.parts, label: "percentage points",
+        }) : el("p", { class: "quiet" }, each.summary),
+        el("ul", { class: "notes" }, list(each.sentences).map((sentence) => el("li", null, breakable(sentence))))))));
+}
+
+function latencySection(architecture, a, b) {
+  const rows = rowsOf(architecture, a, b, "latency");
+  if (!rows.length) return null;
+  const measured = (row) => [row.high, row.low].map((name) => list(architecture.entries).find((entry) => entry.name === name)).filter(Boolean);
+  return el("section", { class: "block" }, el("h3", null, "Latency"), rows.map((row) => el("div", { class: "columns" },
+    el("div", null, rowFacts(row), row.noise_percent ? el("p", { class: "small quiet" }, `The noise of the run is ${row.noise_percent.toPrecision(2)} %: a difference up to it is not told apart from none.`) : null),
+    intervals({ title: "Latency of both", caption: "A dot is the median, the line its interval, ticks are the medians of rounds.", name: `latency-${row.high}-${row.low}`, rows: intervalRows(measured(row), "latency"), label: "milliseconds" }))));
+}
+
+function claimsSection(architecture, a, b) {
+  const rows = rowsOf(architecture, a, b, "claimed_top1");
+  if (!rows.length) return null;
+  const sources = list(architecture.claims).filter((claim) => rows.some((row) => row.high === claim.label || row.low === claim.label));
+  return el("section", { class: "block" }, el("h3", null, "Claimed accuracy"), rows.map(rowFacts),
+    el("ul", { class: "notes" }, sources.map((claim) => el("li", null, entryName(claim.label), ` ${claim.top1.toFixed(2)} %: `,
+      claim.source?.url ? el("a", { href: claim.source.url, rel: "noopener noreferrer" }, breakable(claim.source.text)) : claim.source?.text || "source not given"))));
+}
