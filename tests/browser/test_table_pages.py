@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zoodiff
-from support import chromium
 
 pytestmark = pytest.mark.browser
 
@@ -17,15 +15,6 @@ VISIBLE = (
     "[...document.querySelectorAll('table.sortable tbody tr')]"
     ".filter((row) => row.offsetParent !== null)"
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    executable = chromium.find()
-    if executable is None:
-        pytest.skip(f"no Chromium on the path under any name of {', '.join(chromium.NAMES)}")
-    with chromium.Browser(executable, tmp_path_factory.mktemp("profile")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

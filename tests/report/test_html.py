@@ -212,7 +212,7 @@ def test_cells_of_the_matrix_have_a_letter_and_words(tree: _Node) -> None:
     assert len(links) > 8
     for link in links:
         letter = link.all("b")[0].text
-        words = link.attributes["aria-label"] or ""
+        words = link.all("span")[0].text
         meant = {"S": "same network", "B": "same but for", "?": "not known", "O": "other network"}
         assert meant[letter] in words
         assert (link.attributes["href"] or "").startswith(("#/architecture/", "#/pair/"))

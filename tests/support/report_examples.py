@@ -5,7 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from zoodiff.results import Cause, ClaimedRanking, Control, Discrepancy, Interval, Mismatch, Verdict
+from zoodiff.results import (
+    Cause,
+    ClaimedRanking,
+    Contingency,
+    Control,
+    Discrepancy,
+    Interval,
+    Mismatch,
+    Verdict,
+)
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
@@ -336,6 +345,13 @@ def claimed() -> ClaimedRanking:
     )
 
 
+def contingency(high: float, alone: str) -> Contingency:
+    """The table of two entries on 360 images; ``alone`` is "22 and 3"."""
+    one, two = map(int, alone.split(" and "))
+    both = round(high * 3.6) - one
+    return Contingency(both=both, high_alone=one, low_alone=two, neither=360 - both - one - two)
+
+
 def measured_accuracy() -> list[Discrepancy]:
     rows: list[tuple[int, int, float, Interval, float, Verdict, str]] = [
         (0, 2, 5.28, interval(5.28, 2.9, 7.8), 0.00012, "discrepancy", "22 and 3"),
@@ -362,6 +378,7 @@ def measured_accuracy() -> list[Discrepancy]:
             high_weights="trained",
             low_weights="trained",
             note=f"right in one alone: {alone} of 360 images",
+            contingency=contingency(ACCURACIES[high][1], alone),
         )
         for high, low, difference, spread, p_value, verdict, alone in rows
     ]

@@ -14,7 +14,8 @@ from zoodiff.study.result import StudyResult
 
 KINDS = ("architecture", "latency", "accuracy")
 _MISSING = Number(numbers.NOT_MEASURED, "not measured")
-_FAILED = Number("failed", "could not be measured; the reason is listed under Not measured")
+FAILED = Number("failed", "could not be measured; the reason is listed under Method")
+"""What stands in place of a number whose measurement failed."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _groups(records: Iterable[Record]) -> list[_Group]:
 def _row(group: _Group, failed: Sequence[str]) -> EntryRow:
     record = group.first
     values = group.architecture.values if group.architecture else None
-    absent = {kind: _FAILED if kind in failed else _MISSING for kind in KINDS}
+    absent = {kind: FAILED if kind in failed else _MISSING for kind in KINDS}
     latency = tuple(_latency(r.values) for r in group.latency if r.kind == "latency")
     accuracy = [r.values for r in group.accuracy if isinstance(r.values, AccuracyValues)]
     counts = values if isinstance(values, ArchitectureValues) else None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from zoodiff.report import charts, numbers
+from zoodiff.report import numbers
 from zoodiff.results import Interval
 from zoodiff.study.result import Explained, StudyResult
 
@@ -28,7 +26,6 @@ class Line:
     interval: str
     shown: bool
     """Whether the interval excludes 0."""
-    chart: Markup
     value: Interval
 
 
@@ -49,7 +46,6 @@ class Pair:
     first: str
     second: str
     summary: str
-    axis: Markup | None
     lines: tuple[Line, ...]
     named: tuple[Named, ...]
     sentences: tuple[str, ...]
@@ -64,26 +60,18 @@ def _pair(explained: Explained) -> Pair:
     values = explained.values
     joint = next((part for part in values.parts if part.kind == "interaction"), None)
     parts = [part for part in values.parts if part.kind != "interaction"]
-    axis = None
     lines: list[Line] = []
     summary = "not taken apart"
     if values.total is not None:
-        bounds = [
-            b
-            for interval in (values.total, *(p.points for p in parts))
-            for b in (interval.low, interval.high)
-        ]
-        axis = charts.axis_over(bounds)
         summary = (
             f"{_signed(values.total.value)} percentage points on "
             f"{numbers.plural(values.images, 'image')}"
         )
-        lines.append(_line(axis, 0, "", "difference", ("", ""), values.total))
+        lines.append(_line(0, "", "difference", ("", ""), values.total))
         for part in parts:
             named = part.kind in _NAMED or _shown(part.points)
             lines.append(
                 _line(
-                    axis,
                     _DEPTHS.get(part.kind, _DEPTH),
                     part.code if part.code and named else "",
                     part.what,
@@ -96,20 +84,15 @@ def _pair(explained: Explained) -> Pair:
         first=explained.entry,
         second=values.other,
         summary=summary,
-        axis=None if axis is None else charts.axis_labels(axis, "percentage points"),
         lines=tuple(lines),
         named=tuple(Named(finding.code, finding.entry, finding.words) for finding in values.named),
         sentences=_sentences(explained, joint.points if joint else None),
     )
 
 
-def _line(
-    axis: charts.Axis, depth: int, code: str, what: str, both: tuple[str, str], value: Interval
-) -> Line:
+def _line(depth: int, code: str, what: str, both: tuple[str, str], value: Interval) -> Line:
     text, bounds = _signed(value.value), f"[{_signed(value.low)}, {_signed(value.high)}]"
-    shown = _shown(value)
-    chart = charts.dot(axis, value.value, value, f"{what}: {text} {bounds}", filled=shown)
-    return Line(depth, code, what, *both, text, bounds, shown, chart, value)
+    return Line(depth, code, what, *both, text, bounds, _shown(value), value)
 
 
 def _sentences(explained: Explained, joint: Interval | None) -> tuple[str, ...]:

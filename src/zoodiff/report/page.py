@@ -145,6 +145,7 @@ def page(result: StudyResult) -> Page:
     rows = entries.entry_rows(result)
     tables = mismatches.tables(result)
     answers = overview(result)
+    explained = explanations.pairs(result)
     return Page(
         study=result.study,
         title=result.title,
@@ -156,7 +157,7 @@ def page(result: StudyResult) -> Page:
         notes=tuple(result.notes),
         claimed=claimed,
         accuracy=accuracy,
-        explanations=explanations.pairs(result),
+        explanations=explained,
         latency=latency,
         matrix=matrix(result),
         ways=ways(result, (claimed, accuracy, latency)),
@@ -200,7 +201,7 @@ def page(result: StudyResult) -> Page:
         hardware=_hardware(result),
         study_text=result.study_text,
         study_sha256=result.study_sha256,
-        document=document(result, (claimed, accuracy, latency)),
+        document=document(result, (claimed, accuracy, latency), explained),
     )
 
 

@@ -59,7 +59,8 @@ class Row:
     notes: str | None
     verdict: Verdict
     verdict_class: str
-    chart: Markup
+    chart: Markup | None
+    """Only of rows that the page shows at once."""
     href: str
     """Link to its architecture."""
     pair_href: str
@@ -276,11 +277,14 @@ def _ranking(
         )
     )
     bands = _Bands(result)
-    printed = tuple(_row(rank, row, axis, bands) for rank, row in enumerate(rows, 1))
-    first = tuple(row for row in printed if not row.doubtful)[: result.top]
-    last = first[-1].rank if first else len(printed)
-    doubted = tuple(row for row in printed if row.doubtful and row.rank <= last)
-    shown = {row.rank for row in (*first, *doubted)}
+    ranked = list(enumerate(rows, 1))
+    first = [rank for rank, row in ranked if not row.doubtful][: result.top]
+    last = first[-1] if first else len(rows)
+    doubted = [rank for rank, row in ranked if row.doubtful and rank <= last]
+    shown = {*first, *doubted}
+    printed = {
+        rank: _row(rank, row, axis if rank in shown else None, bands) for rank, row in ranked
+    }
     return Ranking(
         anchor=wording.anchor,
         heading=wording.heading,
@@ -288,9 +292,9 @@ def _ranking(
         unit=wording.unit,
         sides_are=wording.sides_are,
         axis=charts.axis_labels(axis, rows[0].difference_unit) if rows else None,
-        first=first,
-        doubted=doubted,
-        others=tuple(row for row in printed if row.rank not in shown),
+        first=tuple(printed[rank] for rank in first),
+        doubted=tuple(printed[rank] for rank in doubted),
+        others=tuple(row for rank, row in printed.items() if rank not in shown),
         tally=_tally(rows, result.top) if rows else None,
         empty=None if rows else empty,
         has_sources=wording.has_sources,
@@ -299,24 +303,14 @@ def _ranking(
     )
 
 
-def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
+def _row(rank: int, row: Discrepancy, axis: charts.Axis | None, bands: _Bands) -> Row:
     percentage_points = row.difference_unit == "percentage points"
     decimals = 2 if percentage_points else min(numbers.decimals_for(row.difference), 2)
     unit = "pp" if percentage_points else "%"
     difference = f"{numbers.fixed(row.difference, decimals)} {unit}"
     interval = numbers.bounds(row.interval, decimals) if row.interval else None
     title = f"{row.architecture}: {difference}{' ' + interval if interval else ''}, {row.verdict}"
-    if row.metric == "claimed_top1":
-        chart = charts.bar(axis, row.difference, title)
-    else:
-        chart = charts.dot(
-            axis,
-            row.difference,
-            row.interval,
-            title,
-            filled=row.verdict == "discrepancy",
-            noise=bands.of(row),
-        )
+    noise = bands.of(row)
     notes = [numbers.p_value(row.p_value)] if row.p_value is not None else []
     if row.note:
         notes.append(row.note)
@@ -332,14 +326,23 @@ def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
         notes="; ".join(notes) or None,
         verdict=row.verdict,
         verdict_class=_CLASSES[row.verdict],
-        chart=chart,
+        chart=None if axis is None else _chart(axis, row, title, noise),
         href=architecture_route(row.architecture),
         pair_href=pair_route(row.architecture, row.high_entry, row.low_entry),
         source=row,
-        noise=bands.of(row),
+        noise=noise,
         why=tuple(_why(cause) for cause in row.causes),
         unexplained="" if row.causes else _unexplained(row),
     )
+
+
+def _chart(
+    axis: charts.Axis, row: Discrepancy, title: str, noise: tuple[float, float] | None
+) -> Markup:
+    if row.metric == "claimed_top1":
+        return charts.bar(axis, row.difference, title)
+    filled = row.verdict == "discrepancy"
+    return charts.dot(axis, row.difference, row.interval, title, filled=filled, noise=noise)
 
 
 def _why(cause: Cause) -> Why:

@@ -36,9 +36,11 @@ _FINDINGS = 60
 """Findings of a pair that the page lists; of the others it gives the number."""
 
 
-def document(result: StudyResult, ranked: Sequence[Ranking]) -> Document:
-    """Return the document of a study; ``ranked`` are its three rankings."""
-    builder = _Builder(result, ranked)
+def document(
+    result: StudyResult, ranked: Sequence[Ranking], explained: Sequence[explanations.Pair]
+) -> Document:
+    """Return the document of a study, of its three rankings and its formatted attributions."""
+    builder = _Builder(result, ranked, explained)
     architectures = tuple(
         builder.architecture(name, rows) for name, rows in builder.entries.named(result).items()
     )
@@ -55,7 +57,12 @@ def document(result: StudyResult, ranked: Sequence[Ranking]) -> Document:
 class _Builder:
     """What is known of a study, by architecture."""
 
-    def __init__(self, result: StudyResult, ranked: Sequence[Ranking]) -> None:
+    def __init__(
+        self,
+        result: StudyResult,
+        ranked: Sequence[Ranking],
+        explained: Sequence[explanations.Pair],
+    ) -> None:
         self.entries = Entries(result)
         self._standings = standings(result)
         self._tables = {table.architecture: table for table in mismatches.tables(result)}
@@ -64,7 +71,7 @@ class _Builder:
             for row in ranking.rows:
                 self._rows[row.architecture].append(_row(ranking, row))
         self._attributions: dict[str, list[AttributionFacts]] = defaultdict(list)
-        for pair in explanations.pairs(result):
+        for pair in explained:
             self._attributions[pair.architecture].append(_attribution(pair))
         self._compared = {
             (row.architecture, entry)

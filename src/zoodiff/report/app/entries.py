@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from zoodiff.report import numbers
 from zoodiff.report.app.facts import Cell, EntryFacts, Measured
-from zoodiff.report.entries import KINDS, EntryRow, entry_rows
+from zoodiff.report.entries import FAILED, EntryRow, entry_rows
 from zoodiff.report.numbers import Number
 from zoodiff.report.standing import Standing, model_of
 from zoodiff.results import Interval
@@ -27,10 +27,6 @@ class Entries:
         for record in result.records:
             self._records[record.entry].append(record)
         self._fingerprints = _fingerprints(result.records)
-        self._failed: dict[str, list[str]] = defaultdict(list)
-        for failure in result.failures:
-            if failure.kind in KINDS and not failure.declined:
-                self._failed[failure.entry].append(failure.kind)
         self._by_name = {row.entry: row for row in self._rows}
         self._by_model: dict[str, list[EntryRow]] = defaultdict(list)
         for row in self._rows:
@@ -88,11 +84,17 @@ class Entries:
             top1=tuple(_share(v.top1, v) for v in accuracy),
             top5=tuple(_share(v.top5, v) for v in accuracy),
             remarks=tuple(remarks),
-            failed=tuple(dict.fromkeys(self._failed_kinds(row.entry))),
+            failed=tuple(kind for kind, number in _kinds(row) if number is FAILED),
         )
 
-    def _failed_kinds(self, entry: str) -> list[str]:
-        return [*self._failed.get(entry, ()), *self._failed.get(model_of(entry), ())]
+
+def _kinds(row: EntryRow) -> tuple[tuple[str, Number], ...]:
+    """Return the first number of each kind of measurement."""
+    return (
+        ("architecture", row.parameters),
+        ("latency", row.latency[0]),
+        ("accuracy", row.top1[0]),
+    )
 
 
 def _fingerprints(records: Iterable[Record]) -> dict[str, str]:

@@ -40,8 +40,8 @@ function pairMatrix(architecture) {
     const { level, difference } = answerOf(architecture, graphs[row][0], names[0]);
     const codes = [...new Set(list(difference?.findings).filter((f) => f.effect || level !== "other").map((f) => f.code))];
     const words = `${graphs[row][0]} and ${names[0]}: ${WORDS[level]}${codes.length ? ` (${codes.join(", ")})` : ""}`;
-    return el("td", { class: level, "data-label": `Graph ${column + 1}` }, el("a", { href: toPair(architecture.name, graphs[row][0], names[0]), title: words, "aria-label": words },
-      el("b", null, LETTERS[level]), el("span", { class: "codes", "aria-hidden": "true" }, codes.slice(0, some).join(" ") + (codes.length > some ? ` +${codes.length - some}` : ""))));
+    return el("td", { class: level, "data-label": `Graph ${column + 1}` }, el("a", { href: toPair(architecture.name, graphs[row][0], names[0]), title: words },
+      el("b", { "aria-hidden": "true" }, LETTERS[level]), el("span", { class: "hidden" }, words), el("span", { class: "codes", "aria-hidden": "true" }, codes.slice(0, some).join(" ") + (codes.length > some ? ` +${codes.length - some}` : ""))));
   });
   const table = el("table", { class: "matrix", "aria-label": "Answers about each two graphs" },
     el("thead", null, el("tr", null, el("th", { scope: "col" }, "Graph"), graphs.map((names, index) => el("th", { scope: "col", title: names[0] }, el("span", null, String(index + 1)))))),

@@ -17,6 +17,11 @@ function chart({ title, caption, name, draw, height, onChoice }) {
       className: "zd-plot", width, height, marginLeft: 48, ...draw(width),
       style: { background: "transparent", color: colour("ink"), fontFamily: SANS, fontSize: "12px", overflow: "visible" },
     });
+    // Plot names its groups, which have no role; the whole chart is one picture with a text.
+    svg.querySelectorAll("g[aria-label]").forEach((group) => {
+      group.dataset.mark = group.getAttribute("aria-label");
+      group.removeAttribute("aria-label");
+    });
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", caption ? `${title}. ${caption}` : title);
     if (onChoice) svg.addEventListener("click", () => svg.value && onChoice(svg.value));
@@ -38,7 +43,7 @@ function svgText(place) {
   svg.setAttribute("font-family", SANS);
   svg.setAttribute("font-size", "12");
   svg.removeAttribute("style");
-  svg.querySelectorAll('[aria-label="tip"]').forEach((tip) => tip.remove());
+  svg.querySelectorAll('[aria-label="tip"], [data-mark="tip"]').forEach((tip) => tip.remove());
   const back = document.createElementNS("http://www.w3.org/2000/svg", "rect");
   for (const [key, value] of [["width", "100%"], ["height", "100%"], ["fill", colour("paper")]]) back.setAttribute(key, value);
   svg.prepend(back);

@@ -1,5 +1,5 @@
 // Long tables: a filter, a sort order, and rows that are drawn in pieces.
-const PIECE = 100;
+const PIECE = 60;
 
 /** A table of `items` with a filter and sortable columns. `asked` are the parameters of the address.
     A column has name, key, cell(item), and value(item) to sort by. */
