@@ -320,7 +320,7 @@ def report_folder(study: str, results: str | Path = "results") -> Path:
 
 
 def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:
-    """Write index.html, report.md, discrepancies.csv and discrepancies.json into a folder.
+    """Write index.html, report.md, discrepancies.csv and .json, and tables into a folder.
 
     Raises StoreError if the folder cannot be written.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,8 +20,8 @@ WORDS: dict[Level, str] = {
 }
 _CODES = 4
 """Codes of findings that a cell names in words."""
-_CODES_SHOWN = 2
-"""Codes that are printed in a cell."""
+_FEW_ZOOS = 4
+"""Up to so many zoos, a cell has room for two codes."""
 _ROWS = 24
 """Rows that are shown at once; the others are folded."""
 
@@ -81,7 +81,7 @@ class _Answered:
     codes: tuple[str, ...]
 
 
-def _row(standing: Standing, zoos: Iterable[str]) -> MatrixRow:
+def _row(standing: Standing, zoos: Sequence[str]) -> MatrixRow:
     of_zoo: dict[str, list[_Answered]] = defaultdict(list)
     members = list(zip(standing.entries, standing.numbers, strict=True))
     for (first, one), (second, two) in combinations(members, 2):
@@ -102,13 +102,13 @@ def _row(standing: Standing, zoos: Iterable[str]) -> MatrixRow:
     return MatrixRow(standing.name, architecture_route(standing.name), level, cells)
 
 
-def _cell(name: str, zoo: str, answers: list[_Answered]) -> MatrixCell:
+def _cell(name: str, zoo: str, answers: list[_Answered], room: int) -> MatrixCell:
     level = worst(answer.level for answer in answers) or "unknown"
     of_level = [answer for answer in answers if answer.level == level]
     codes = list(dict.fromkeys(code for answer in of_level for code in answer.codes))
     words = f"{name}, {zoo}: {WORDS[level]}"
-    beyond = len(codes) - _CODES_SHOWN
-    shown = " ".join(codes[:_CODES_SHOWN]) + (f" +{beyond}" if beyond > 0 else "")
+    beyond = len(codes) - room
+    shown = " ".join(codes[:room]) + (f" +{beyond}" if beyond > 0 else "")
     if codes:
         more = f" and {len(codes) - _CODES} more" if len(codes) > _CODES else ""
         words += f" ({', '.join(codes[:_CODES])}{more})"

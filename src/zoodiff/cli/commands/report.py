@@ -22,7 +22,7 @@ def report(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write index.html, report.md, discrepancies.csv and discrepancies.json of a run."""
+    """Write index.html, report.md, discrepancies.csv and .json, and tables of a run."""
     from zoodiff.api import studies
 
     stored = studies.read_run(run, results)
