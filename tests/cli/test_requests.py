@@ -466,7 +466,7 @@ def test_the_folder_of_a_report_is_the_one_that_is_named(
         done = CliRunner().invoke(app, ["report", *where, *named])
         assert done.exit_code == 0, done.output
         assert {path.name for path in folder.iterdir()} == {
-            *("index.html", "report.md", "discrepancies.csv", "discrepancies.json")
+            *("index.html", "report.md", "discrepancies.csv", "discrepancies.json", "tables")
         }
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from zoodiff import text
 from zoodiff.report import numbers
-from zoodiff.report.app.facts import Document, Level, Measured
+from zoodiff.report.app.facts import Document, Measured
 from zoodiff.report.numbers import MINUS, NOT_MEASURED, TIMES
 from zoodiff.report.rankings import Ranking
+from zoodiff.report.standing import Level
 
 NAMES = ("claimed", "accuracy", "latency", "networks", "entries")
 """Every report has all of these tables, some of them without rows."""
