@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from zoodiff.api import collect_waste as collect_waste
     from zoodiff.api import compare as compare
     from zoodiff.api import compare_entries as compare_entries
+    from zoodiff.api import compare_runs as compare_runs
     from zoodiff.api import create_environment as create_environment
     from zoodiff.api import describe as describe
     from zoodiff.api import diff as diff
@@ -154,6 +155,7 @@ _PUBLIC = {
     "collect_waste": "zoodiff.api",
     "compare": "zoodiff.api",
     "compare_entries": "zoodiff.api",
+    "compare_runs": "zoodiff.api",
     "count": "zoodiff.graph.cost",
     "create_environment": "zoodiff.api",
     "describe": "zoodiff.api",

@@ -163,7 +163,12 @@ def cases(world: World) -> dict[str, list[list[str]]]:
         "latency": [[first, world.odd, *FAST], [first, "--mode", first]],
         "fingerprint": [[first, world.odd]],
         "run": [["good.toml"], *([name] for name in broken)],
-        "report": [["--results", "kept"], ["--results", "broken"], [first, "--results", "broken"]],
+        "report": [
+            ["--results", "kept"],
+            ["--results", "broken"],
+            [first, "--results", "broken"],
+            ["kept", "broken"],
+        ],
         "rules": [[first]],
         "schema": [[first], ["diff"]],
         "env create": [[first]],

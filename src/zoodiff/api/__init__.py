@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from zoodiff.api.studies import StudyRun as StudyRun
     from zoodiff.api.studies import compare as compare
     from zoodiff.api.studies import compare_entries as compare_entries
+    from zoodiff.api.studies import compare_runs as compare_runs
     from zoodiff.api.studies import read_run as read_run
     from zoodiff.api.studies import run as run
     from zoodiff.api.studies import run_study as run_study
@@ -182,6 +183,7 @@ _MODULES = {
         "StudyRun",
         "compare",
         "compare_entries",
+        "compare_runs",
         "read_run",
         "run",
         "run_study",

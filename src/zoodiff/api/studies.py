@@ -14,6 +14,7 @@ from zoodiff.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from zoodiff.engines.choose import Choice
     from zoodiff.report import ReportFiles
+    from zoodiff.report.changes import Changes as Changes  # noqa: PLC0414 - for the command
     from zoodiff.store.records import Failure
     from zoodiff.study.config import LoadedStudy
     from zoodiff.study.result import StudyResult
@@ -28,6 +29,7 @@ __all__ = [
     "StudyRun",
     "compare",
     "compare_entries",
+    "compare_runs",
     "read_run",
     "report_folder",
     "run",
@@ -307,6 +309,25 @@ def read_run(name: str | None = None, results: str | Path = "results") -> Stored
         raise UnknownNameError(f'no run "{run_name}" in {results}{hint}')
     result = assemble(store, manifest)
     return StoredRun(run_name, result, tuple(store.damaged))
+
+
+def compare_runs(old: str, new: str, results: str | Path = "results") -> Changes:
+    """Return what changed from one run to another, as far as it is more than noise.
+
+    Each is the name of a run in the results folder, or another results folder, whose latest run is
+    meant: a study that is run again replaces its earlier run. Raises UnknownNameError for others.
+    """
+    from zoodiff.report.changes import changes
+
+    return changes(_named_run(old, results).result, _named_run(new, results).result)
+
+
+def _named_run(name: str, results: str | Path) -> StoredRun:
+    from zoodiff.store.folder import Store
+
+    if name not in Store(results).runs() and Path(name).is_dir():
+        return read_run(None, name)
+    return read_run(name, results)
 
 
 def report_folder(study: str, results: str | Path = "results") -> Path:

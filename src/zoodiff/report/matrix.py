@@ -97,7 +97,10 @@ def _row(standing: Standing, zoos: Sequence[str]) -> MatrixRow:
         answered = _Answered(level, first, second, codes)
         for zoo in {zoo_of(first), zoo_of(second)}:
             of_zoo[zoo].append(answered)
-    cells = tuple(_cell(standing.name, zoo, of_zoo[zoo]) if zoo in of_zoo else None for zoo in zoos)
+    room = 2 if len(zoos) <= _FEW_ZOOS else 1
+    cells = tuple(
+        _cell(standing.name, zoo, of_zoo[zoo], room) if zoo in of_zoo else None for zoo in zoos
+    )
     level = worst(cell.level for cell in cells if cell is not None) or "unknown"
     return MatrixRow(standing.name, architecture_route(standing.name), level, cells)
 

@@ -1,4 +1,4 @@
-"""``zoodiff report``: write the report of a run again, without measuring."""
+"""``zoodiff report``: write the report of a run again, or compare two runs; measures nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 
 from zoodiff.cli.options import Results
+from zoodiff.cli.render.changes import print_changes
 from zoodiff.cli.render.console import Json, print_document, print_line, say
 
 
 def report(
     run: Annotated[
         str | None, typer.Argument(help="The name of the study [default: the latest run].")
+    ] = None,
+    new: Annotated[
+        str | None,
+        typer.Argument(
+            help="A later run, or its results folder: print what changed from RUN to it."
+        ),
     ] = None,
     results: Results = "results",
     output: Annotated[
@@ -22,9 +29,19 @@ def report(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write index.html, report.md, discrepancies.csv and .json, and tables of a run."""
+    """Write index.html, report.md, discrepancies.csv and .json, and tables of a run.
+
+    With a second run, print what changed between both, as far as it is more than noise.
+    """
     from zoodiff.api import studies
 
+    if run is not None and new is not None:
+        changes = studies.compare_runs(run, new, results)
+        if json:
+            print_document("report-changes", changes.to_dict())
+        else:
+            print_changes(changes)
+        return
     stored = studies.read_run(run, results)
     for sentence in stored.damaged:
         say(f"zoodiff: {sentence}")
