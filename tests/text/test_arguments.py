@@ -53,7 +53,7 @@ def parameters() -> Iterator[tuple[str, str, list[str]]]:
                 continue
             if one.param_type_name == "argument":
                 place = [k for k in command.params if k.param_type_name == "argument"].index(one)
-                given = list(needed) or [""]
+                given = [*needed, *[""] * (place + 1 - len(needed))]
                 given[place] = "{}"
                 yield words, one.name, given
             else:

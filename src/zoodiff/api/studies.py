@@ -314,8 +314,9 @@ def read_run(name: str | None = None, results: str | Path = "results") -> Stored
 def compare_runs(old: str, new: str, results: str | Path = "results") -> Changes:
     """Return what changed from one run to another, as far as it is more than noise.
 
-    Each is the name of a run in the results folder, or another results folder, whose latest run is
-    meant: a study that is run again replaces its earlier run. Raises UnknownNameError for others.
+    Each is the name of a run in the results folder, or another results folder (or address), whose
+    latest run is meant: a study that is run again replaces its earlier run. Raises
+    UnknownNameError for others.
     """
     from zoodiff.report.changes import changes
 
@@ -323,11 +324,16 @@ def compare_runs(old: str, new: str, results: str | Path = "results") -> Changes
 
 
 def _named_run(name: str, results: str | Path) -> StoredRun:
+    from zoodiff.addresses import is_address
     from zoodiff.store.folder import Store
 
-    if name not in Store(results).runs() and Path(name).is_dir():
-        return read_run(None, name)
-    return read_run(name, results)
+    if name in Store(results).runs():
+        return read_run(name, results)
+    try:
+        is_folder = is_address(name) or Path(name).is_dir()
+    except OSError:  # a name that is no path, such as one that is too long
+        is_folder = False
+    return read_run(None, name) if is_folder and name else read_run(name, results)
 
 
 def report_folder(study: str, results: str | Path = "results") -> Path:
