@@ -20,7 +20,7 @@ WORDS: dict[Level, str] = {
 }
 _CODES = 4
 """Codes of findings that a cell names in words."""
-_FEW_ZOOS = 4
+_FEW_ZOOS = 3
 """Up to so many zoos, a cell has room for two codes."""
 _ROWS = 24
 """Rows that are shown at once; the others are folded."""

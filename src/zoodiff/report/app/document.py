@@ -225,24 +225,25 @@ def _properties(table: ArchitectureTable) -> tuple[PropertyFacts, ...]:
 
 
 def _points(rows: Iterable[WhichRow]) -> Iterable[PointFacts]:
+    """Return the networks with an accuracy and a cost that nothing speaks against."""
     for row in rows:
         candidate, top1 = row.candidate, row.candidate.top1_percent
-        if top1 is None or row.standing == "not ranked":
-            continue
         costs = {
-            column: None
-            if (figure := figure_of(candidate, column)) is None
-            else figure.value / unit
+            column: figure.value / unit
             for column, unit in (("macs", 1e9), ("latency", 1.0), ("size", 1e6))
+            if (figure := figure_of(candidate, column)) is not None and not figure.doubtful
         }
+        if top1 is None or top1.doubtful or not costs:
+            continue
         yield PointFacts(
             name=candidate.name,
             zoo=candidate.zoo,
             architecture=candidate.architecture,
             top1=top1.value,
             measured=top1.origin == "measured",
-            front=row.standing == "front",
-            **costs,
+            macs=costs.get("macs"),
+            latency=costs.get("latency"),
+            size=costs.get("size"),
         )
 
 

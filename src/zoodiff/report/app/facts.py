@@ -201,7 +201,6 @@ class PointFacts:
     architecture: str
     top1: float
     measured: bool
-    front: bool
     macs: float | None
     """Billions."""
     latency: float | None

@@ -79,24 +79,25 @@ function save(blob, name) {
 function tradeoff(cost) {
   const AXES = { macs: "MACs, billions", latency: "latency, ms", size: "size, MB" };
   const points = list(DATA.points).filter((point) => point[cost] > 0);
-  const front = (measured) => {
-    const best = points.filter((p) => p.front && Boolean(p.measured) === measured).sort((a, b) => a[cost] - b[cost] || b.top1 - a.top1);
-    return best.filter((p, index) => best.slice(0, index).every((q) => q.top1 < p.top1));
-  };
+  const better = (a, b) => a[cost] - b[cost] || b.top1 - a.top1;
+  // The front of accuracy and this cost; measured and claimed accuracies are of other images.
+  const front = (measured) => points.filter((p) => Boolean(p.measured) === measured).sort(better)
+    .reduce((best, p) => (best.length && p.top1 <= best.at(-1).top1 ? best : [...best, p]), []);
+  const onFront = [...front(true), ...front(false)];
   const about = (p) => `${p.name}\n${p.top1.toFixed(2)} % (${p.measured ? "measured" : "claim"})\n${AXES[cost]}: ${p[cost].toPrecision(3)}`;
   const shape = (measured, symbol) => Plot.dot(points.filter((p) => Boolean(p.measured) === measured), {
-    x: cost, y: "top1", symbol, r: 4, stroke: (p) => colour(p.front ? "accent" : "quiet"),
-    fill: (p) => colour(p.front ? "accent" : "paper"), strokeWidth: 1.2,
+    x: cost, y: "top1", symbol, r: 4, stroke: (p) => colour(onFront.includes(p) ? "accent" : "quiet"),
+    fill: (p) => colour(onFront.includes(p) ? "accent" : "paper"), strokeWidth: 1.2,
   });
-  const onFront = [...front(true), ...front(false)].map((p) => p.name);
+  const named = onFront.map((p) => p.name);
   return chart({
     title: `Top-1 accuracy over ${AXES[cost]}`,
-    caption: `Filled: on the Pareto front (${onFront.slice(0, 6).join(", ")}${onFront.length > 6 ? ` and ${onFront.length - 6} more` : ""}). Squares were measured, circles are claims.`,
+    caption: `Filled: on the Pareto front of both (${named.slice(0, 6).join(", ")}${named.length > 6 ? ` and ${named.length - 6} more` : ""}). Squares were measured, circles are claims.`,
     name: `accuracy-${cost}`,
     height: 380,
     onChoice: (point) => BY_NAME.has(point.architecture) && (location.hash = toArchitecture(point.architecture)),
     draw: () => ({
-      grid: true,
+      grid: true, marginBottom: 42,
       x: { type: "log", label: AXES[cost], tickFormat: "~s" },
       y: { label: "top-1, %", nice: true },
       symbol: { legend: false },

@@ -52,7 +52,7 @@ function tableRow(columns, row) {
   const { cells, rowClass } = Array.isArray(row) ? { cells: row } : row;
   return el("tr", { class: rowClass }, cells.map((cell, index) => {
     const column = columns[index];
-    const kind = column.number ? "number" : column.class;
+    const kind = `${column.number ? "number" : column.class || ""}${cell === "–" ? " absent" : ""}`.trim() || null;
     return index === 0 ? el("th", { scope: "row" }, cell) : el("td", { class: kind, "data-label": column.name }, cell);
   }));
 }

@@ -115,6 +115,7 @@ const OF_ANCHOR = { claimed: "claimed_top1", accuracy: "measured_top1", latency:
 function pairsView(asked) {
   const only = OF_ANCHOR[asked.get("metric")];
   const rows = ARCHITECTURES.flatMap((architecture) => list(architecture.rows).map((row) => ({ architecture, row, first: row.high, second: row.low })));
+  rows.sort((a, b) => a.row.metric.localeCompare(b.row.metric) || a.row.rank - b.row.rank);
   const graphs = ARCHITECTURES.flatMap((architecture) => list(architecture.differences).map((difference) =>
     ({ architecture, difference, first: difference.entries[0], second: difference.entries[1] })));
   const items = only ? rows.filter((item) => item.row.metric === only) : [...graphs, ...rows];
