@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from zoodiff.api import read_run as read_run
     from zoodiff.api import remove_environment as remove_environment
     from zoodiff.api import remove_zoo as remove_zoo
+    from zoodiff.api import report_server as report_server
     from zoodiff.api import run as run
     from zoodiff.api import run_study as run_study
     from zoodiff.api import select_claims as select_claims
@@ -183,6 +184,7 @@ _PUBLIC = {
     "read_run": "zoodiff.api",
     "remove_environment": "zoodiff.api",
     "remove_zoo": "zoodiff.api",
+    "report_server": "zoodiff.api",
     "resolve": "zoodiff.zoos.registry",
     "run": "zoodiff.api",
     "run_study": "zoodiff.api",

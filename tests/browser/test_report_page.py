@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from support import report_examples
 from zoodiff.report import write
+from zoodiff.report.serve import ReportServer
 
 pytestmark = pytest.mark.browser
 
@@ -347,3 +349,18 @@ def test_text_stands_out_from_its_ground(browser: Any, address: str) -> None:
         ratios = browser.open(address, dark=dark).run(script)
         assert len(ratios) > 100
         assert min(ratios) >= 4.5
+
+
+def test_a_served_page_complains_of_nothing_and_asks_its_server_alone(browser: Any) -> None:
+    result = report_examples.example().model_copy(update={"complete": False})
+    with ReportServer(lambda: result, lambda: "1") as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            tab = settled(browser.open(f"{server.address}#/entries"))
+            assert tab.complaints() == []
+            assert all(address.startswith(server.address) for address in tab.requests())
+            assert len(tab.run(column(0))) == 21
+        finally:
+            server.shutdown()
+            thread.join()

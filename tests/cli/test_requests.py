@@ -264,6 +264,7 @@ CASES = (
     ),
     case("report s --results r", "studies.read_run", "s", "r"),
     case("report s t --results r", "studies.compare_runs", "s", "t", "r"),
+    case("report s --serve --port 80 --results r", "studies.report_server", "s", "r", 80),
     case("example f", "example_files.write_example", "f"),
     case("rules ARC101", "rules.find_rule", "ARC101"),
     case("rules", "rules.all_rules"),
@@ -388,7 +389,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "fingerprint": (api.fingerprints, api.allow_code),
     "names": (api.names, api.NamesReport.selected),
     "audit-recipes": (api.audit_recipes, api.RecipesReport.exit_code),
-    "report": (api.read_run, api.write_report, api.compare_runs),
+    "report": (api.read_run, api.write_report, api.compare_runs, api.report_server),
     "rules": (api.find_rule, api.all_rules),
     "schema": (api.json_schema, api.json_documents),
     "zoos": (api.zoos_report,),
@@ -406,7 +407,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "store import": (api.import_results,),
 }
 """What Python calls for a command: a request of the API or a function."""
-CHOOSES = {("list", "by_fingerprint"), ("diff", "preprocessing")}
+CHOOSES = {("list", "by_fingerprint"), ("diff", "preprocessing"), ("report", "serve")}
 """Options that choose between two functions."""
 
 

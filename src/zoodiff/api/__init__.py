@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from zoodiff.api.studies import compare_entries as compare_entries
     from zoodiff.api.studies import compare_runs as compare_runs
     from zoodiff.api.studies import read_run as read_run
+    from zoodiff.api.studies import report_server as report_server
     from zoodiff.api.studies import run as run
     from zoodiff.api.studies import run_study as run_study
     from zoodiff.api.studies import write_report as write_report
@@ -185,6 +186,7 @@ _MODULES = {
         "compare_entries",
         "compare_runs",
         "read_run",
+        "report_server",
         "run",
         "run_study",
         "write_report",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zoodiff.engines.choose import Choice
     from zoodiff.report import ReportFiles
     from zoodiff.report.changes import Changes as Changes  # noqa: PLC0414 - for the command
+    from zoodiff.report.serve import ReportServer
     from zoodiff.store.records import Failure
     from zoodiff.study.config import LoadedStudy
     from zoodiff.study.result import StudyResult
@@ -32,6 +33,7 @@ __all__ = [
     "compare_runs",
     "read_run",
     "report_folder",
+    "report_server",
     "run",
     "run_study",
     "write_report",
@@ -344,6 +346,26 @@ def report_folder(study: str, results: str | Path = "results") -> Path:
 
     text = str(results)
     return Path("report" if is_address(text) else f"{text}/report") / study
+
+
+def report_server(
+    name: str | None = None, results: str | Path = "results", port: int = 0
+) -> ReportServer:
+    """Return a server of a run's report on 127.0.0.1; its ``serve_forever`` serves.
+
+    The report is made again when the run has gone on. ``port`` 0 takes a free one. Raises
+    UsageError for a port that cannot be used, and what ``read_run`` raises.
+    """
+    from zoodiff.report.serve import ReportServer
+    from zoodiff.store.folder import Store
+
+    run_name = read_run(name, results).name
+
+    def version() -> str:
+        manifest = Store(results).read_manifest(run_name)
+        return "" if manifest is None else f"{manifest.updated} {len(manifest.records)}"
+
+    return ReportServer(lambda: read_run(run_name, results).result, version, port)
 
 
 def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:

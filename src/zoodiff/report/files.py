@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zoodiff.errors import StoreError
 from zoodiff.report import exports, render, tables
-from zoodiff.report.page import Page, page
+from zoodiff.report.page import page
 from zoodiff.study.result import StudyResult
 
 
@@ -43,26 +43,28 @@ def write(result: StudyResult, folder: Path) -> ReportFiles:
         json=folder / "discrepancies.json",
         tables=folder / "tables",
     )
-    printed = page(result)
     _replace_all(
         (folder, files.tables),
-        {
-            **_tables(printed, files.tables),
-            files.markdown: render.to_markdown(printed),
-            files.csv: tables.to_csv(result),
-            files.json: tables.to_json(result),
-            files.html: render.to_html(printed),
-        },
+        {folder / name: text for name, text in contents(result).items()},
     )
     return files
 
 
-def _tables(printed: Page, folder: Path) -> dict[Path, str]:
+def contents(result: StudyResult) -> dict[str, str]:
+    """Return the text of each file of a report, by its path in the report's folder."""
+    printed = page(result)
     rankings = (printed.claimed, printed.accuracy, printed.latency)
-    return {
-        folder / f"{table.name}.{ending}": written(table)
+    tabled = {
+        f"tables/{table.name}.{ending}": written(table)
         for table in exports.tables(rankings, printed.document)
         for ending, written in exports.FORMATS.items()
+    }
+    return {
+        **tabled,
+        "report.md": render.to_markdown(printed),
+        "discrepancies.csv": tables.to_csv(result),
+        "discrepancies.json": tables.to_json(result),
+        "index.html": render.to_html(printed),
     }
 
 

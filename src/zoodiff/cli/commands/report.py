@@ -27,6 +27,15 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="Folder to write [default: RESULTS/report/RUN]."),
     ] = None,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Serve the page on 127.0.0.1 instead, anew while the study goes on."
+        ),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="Port of the served page [default: a free one].", min=0, max=65535)
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Write index.html, report.md, discrepancies.csv and .json, and tables of a run.
@@ -41,6 +50,11 @@ def report(
             print_document("report-changes", changes.to_dict())
         else:
             print_changes(changes)
+        return
+    if serve:
+        with studies.report_server(run, results, port) as server:
+            print_line(f"serving {server.address}; interrupt to stop")
+            server.serve_forever()
         return
     stored = studies.read_run(run, results)
     for sentence in stored.damaged:
