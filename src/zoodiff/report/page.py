@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from zoodiff.report import (
     choice,
+    controls,
     entries,
     explanations,
     graphs,
@@ -81,7 +82,7 @@ class Page:
     """Architectures by zoos; None if no two entries were compared by their graphs."""
     ways: tuple[Way, ...]
     control_axis: Markup | None
-    controls: tuple[rankings.ControlRow, ...]
+    controls: tuple[controls.ControlRow, ...]
     rules: tuple[Rule, ...]
     rules_empty: str
     alternatives: tuple[Alternative, ...]
@@ -141,7 +142,7 @@ class Page:
 def page(result: StudyResult) -> Page:
     """Return the formatted content of a study's report."""
     claimed, accuracy, latency = rankings.rankings(result)
-    control_axis, controls = rankings.controls(result)
+    control_axis, control_rows = controls.controls(result)
     rows = entries.entry_rows(result)
     tables = mismatches.tables(result)
     answers = overview(result)
@@ -162,7 +163,7 @@ def page(result: StudyResult) -> Page:
         matrix=matrix(result),
         ways=ways(result, (claimed, accuracy, latency)),
         control_axis=control_axis,
-        controls=controls,
+        controls=control_rows,
         rules=_rules(result),
         rules_empty="This study does not compare claims."
         if result.claimed is None
@@ -173,15 +174,7 @@ def page(result: StudyResult) -> Page:
         overview=answers,
         of_one_graph=mismatches.of_one_graph(result),
         graphs_compared=bool(result.graphs),
-        code_meanings=graphs.meanings(
-            {
-                *graphs.codes(t.answers for t in tables if t.answers is not None),
-                *_codes(claimed, accuracy, latency),
-                *_codes_of_parts(result),
-                *(row.code.code for row in (answers.common if answers else ())),
-                *(finding.code for each in result.differences for finding in each.values.findings),
-            }
-        ),
+        code_meanings=_meanings(result, tables, (claimed, accuracy, latency), answers),
         choice=None
         if result.choice is None
         else choice.part(
@@ -205,14 +198,24 @@ def page(result: StudyResult) -> Page:
     )
 
 
-def _codes(*shown: rankings.Ranking) -> set[str]:
-    """Return the codes of all reasons in rankings."""
-    return {why.code for ranking in shown for row in ranking.rows for why in row.why}
-
-
-def _codes_of_parts(result: StudyResult) -> set[str]:
-    """Return the codes of the parts of differences in accuracy."""
-    return {part.code for each in result.explanations for part in each.values.parts if part.code}
+def _meanings(
+    result: StudyResult,
+    tables: Iterable[mismatches.ArchitectureTable],
+    ranked: Iterable[rankings.Ranking],
+    answers: Overview | None,
+) -> tuple[graphs.CodeMeaning, ...]:
+    """Return the meanings of all codes on the page."""
+    findings = (f for each in result.differences for f in each.values.findings)
+    parts = (part for each in result.explanations for part in each.values.parts)
+    return graphs.meanings(
+        {
+            *graphs.codes(t.answers for t in tables if t.answers is not None),
+            *(why.code for ranking in ranked for row in ranking.rows for why in row.why),
+            *(row.code.code for row in (answers.common if answers else ())),
+            *(finding.code for finding in findings),
+            *(part.code for part in parts if part.code),
+        }
+    )
 
 
 def _when(result: StudyResult) -> str:

@@ -1,4 +1,4 @@
-"""Format the three rankings of discrepancies, and the A/A controls."""
+"""Format the three rankings of discrepancies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoodiff.report.conditions import conditions
 from zoodiff.report.links import Source
 from zoodiff.report.routes import architecture_route, pair_route
 from zoodiff.report.weights import Weights, weights
-from zoodiff.results import Cause, Control, Discrepancy, Verdict
+from zoodiff.results import Cause, Discrepancy, Verdict
 from zoodiff.store.records import AccuracyValues, LatencyValues, Record
 from zoodiff.study.result import StudyResult
 
@@ -111,16 +111,6 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class ControlRow:
-    """A formatted A/A control of a latency run."""
-
-    entry: str
-    ratio: str
-    noise: str
-    chart: Markup
-
-
-@dataclass(frozen=True)
 class _Wording:
     """The fixed texts of a ranking."""
 
@@ -164,37 +154,6 @@ _LATENCY = _Wording(
 def rankings(result: StudyResult) -> tuple[Ranking, Ranking, Ranking]:
     """Return the rankings of claimed accuracy, measured accuracy and latency."""
     return _claimed(result), _measured(result), _latency(result)
-
-
-def controls(result: StudyResult) -> tuple[Markup | None, tuple[ControlRow, ...]]:
-    """Return the controls' axis, in percent around 0, and the controls."""
-    if not result.controls:
-        return None, ()
-    percents = [100 * (bound - 1) for c in result.controls for bound in (c.ratio.low, c.ratio.high)]
-    noises = [sign * c.noise_percent for c in result.controls for sign in (-1, 1)]
-    axis = charts.axis_over([*percents, *noises])
-    return charts.axis_labels(axis, "%"), tuple(_control(c, axis) for c in result.controls)
-
-
-def _control(control: Control, axis: charts.Axis) -> ControlRow:
-    ratio = numbers.with_interval(control.ratio, 3)
-    noise = numbers.significant(control.noise_percent, 2)
-    interval = control.ratio.model_copy(
-        update={name: 100 * (getattr(control.ratio, name) - 1) for name in ("value", "low", "high")}
-    )
-    return ControlRow(
-        entry=control.entry,
-        ratio=ratio,
-        noise=f"{noise} %",
-        chart=charts.dot(
-            axis,
-            interval.value,
-            interval,
-            f"{control.entry} against itself: ratio {ratio}, noise {noise} %",
-            filled=False,
-            noise=(-control.noise_percent, control.noise_percent),
-        ),
-    )
 
 
 def _claimed(result: StudyResult) -> Ranking:

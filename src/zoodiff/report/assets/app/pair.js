@@ -3,7 +3,7 @@ function pairView(name, a, b) {
   const architecture = BY_NAME.get(name);
   if (!architecture || !a || !b) return [viewHead("Not in this report", "There is no such pair.")];
   const answer = answerOf(architecture, a, b);
-  const heading = el("span", { class: "pair" }, side("A"), entryName(a), " ", side("B"), entryName(b));
+  const heading = el("span", { class: "pair" }, el("span", { class: "of" }, side("A"), entryName(a)), " ", el("span", { class: "of" }, side("B"), entryName(b)));
   return [
     viewHead(heading, null), el("p", { class: "around" }, el("a", { href: toArchitecture(name) }, `All of ${name}`)),
     el("p", { class: `verdict-line ${answer.level}` }, chip(answer.level), answer.difference ? `: ${answer.difference.answer}` : null),
