@@ -82,6 +82,7 @@ CASES = (
     ("which", "which resnet50"),
     ("which", "which resnet50 --results results"),
     ("report", "report run --results results"),
+    ("report-changes", "report run run --results results"),
     ("rules", "rules"),
     ("rules", "rules ARC101"),
     ("schema", "schema"),

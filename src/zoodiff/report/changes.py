@@ -8,6 +8,7 @@ from itertools import combinations
 from math import log
 from typing import Any, Literal
 
+from zoodiff.display import Displayed, Shown
 from zoodiff.report import numbers
 from zoodiff.report.standing import Level, Standing, standings
 from zoodiff.results import Discrepancy
@@ -38,8 +39,8 @@ class Change:
     new: str
 
 
-@dataclass
-class Changes:
+@dataclass(repr=False)
+class Changes(Displayed):
     """What changed from one run to another."""
 
     old: str
@@ -74,6 +75,12 @@ class Changes:
         if not parts:
             return f"Nothing changed beyond noise in {compared:,} compared values."
         return f"Changed beyond noise: {numbers.listing(parts)}, of {compared:,} compared values."
+
+    def _shown(self) -> Shown:
+        return Shown(self.sentence, [("old", self.old), ("new", self.new)])
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [asdict(change) for change in self.changed]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -41,6 +41,7 @@ KINDS: Mapping[str, Any] = MappingProxyType(
         "fingerprint": dict[str, str | listed.Error],
         "run": listed.RunSummary,
         "report": listed.ReportFiles,
+        "report-changes": listed.RunChanges,
         "rules": list[listed.RuleText],
         "schema": list[listed.DocumentName],
         "example": listed.ExampleFiles,

@@ -26,6 +26,7 @@ from zoodiff.recipes.by_name import AuditedRecipe
 from zoodiff.recipes.difference import Difference
 from zoodiff.recipes.findings import RecipeFinding
 from zoodiff.recipes.steps import Step
+from zoodiff.report.changes import Kind
 from zoodiff.rules.rule import Effect
 from zoodiff.store.bundle import Exported
 from zoodiff.store.collect import Waste
@@ -232,6 +233,31 @@ class ReportFiles(TypedDict):
     markdown: str
     csv: str
     json: str
+    tables: str
+    """The folder of the tables."""
+
+
+class RunChange(TypedDict):
+    """A value that differs in two runs by more than noise."""
+
+    kind: Kind
+    name: str
+    """The architecture or comparison."""
+    entries: list[str]
+    old: str
+    new: str
+
+
+class RunChanges(TypedDict):
+    """What changed from one run to another."""
+
+    sentence: str
+    old: str
+    new: str
+    changed: list[RunChange]
+    unchanged: dict[str, int]
+    """By kind, the number of values that did not change beyond noise."""
+    not_comparable: list[str]
 
 
 class RunSummary(TypedDict):

@@ -68,6 +68,7 @@ DOCUMENTS = {
         Document("fingerprint", "fingerprint", "Fingerprints of networks, by entry"),
         Document("run", "run", "What a study measured"),
         Document("report", "report", "The files of a report"),
+        Document("report-changes", "report OLD NEW", "What changed between two runs"),
         Document("rules", "rules", "The rules that findings name"),
         Document("schema", "schema", "The kinds of JSON documents"),
         Document("example", "example", "Files to try commands on"),
