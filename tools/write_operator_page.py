@@ -16,6 +16,7 @@ TITLES: dict[Family, str] = {
     "convolution": "Convolutions",
     "linear": "Linear layers",
     "product": "Products",
+    "recurrent": "Recurrent layers",
     "pooling": "Pooling",
     "normalisation": "Normalisation",
     "softmax": "Softmax",

@@ -15,6 +15,7 @@ from typing import NewType
 
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.operators import of_family
+from zoodiff.graph.recurrent import GATES, directions_of
 
 Macs = NewType("Macs", int)
 Bytes = NewType("Bytes", int)
@@ -45,6 +46,7 @@ class Counts:
 _CONVOLUTIONS = of_family("convolution")
 _LINEAR = of_family("linear")
 _PRODUCTS = of_family("product")
+_RECURRENT = of_family("recurrent")
 _NORMALISATIONS = of_family("normalisation")
 _PREPROCESSING = frozenset({"Add", "Sub", "Mul", "Div", "Sqrt", "Pad", "Resize", "Cast", "Concat"})
 """Operators that may stand between the input and the first layer with weights."""
@@ -60,6 +62,10 @@ def macs_of(graph: Graph, node: Node) -> Macs:
 
     Convolution: output elements times ``in_channels / group`` times kernel area (Sze et al.,
     "Efficient Processing of Deep Neural Networks", 2020, section 2.2).
+
+    Recurrent layer: per step and direction one product of each gate's kernels, (hidden, features)
+    and (hidden, hidden), with data and hidden state (K. Greff et al., "LSTM: a search space
+    odyssey", 2017, section II). Products of gates and states by element count nothing.
     """
     if node.op in _CONVOLUTIONS:
         kernel = node.attributes["kernel_shape"]
@@ -79,7 +85,17 @@ def macs_of(graph: Graph, node: Node) -> Macs:
     if node.op in _PRODUCTS:
         sizes = [node.attributes[key] for key in ("batch", "m", "k", "n")]
         return Macs(prod(int(size) for size in sizes if isinstance(size, int)))
+    if node.op in _RECURRENT:
+        return _recurrent_macs(graph, node)
     return Macs(0)
+
+
+def _recurrent_macs(graph: Graph, node: Node) -> Macs:
+    steps, batch, features = graph.tensors[node.inputs[0]].shape
+    hidden = node.attributes["hidden_size"]
+    assert isinstance(hidden, int)
+    rows = directions_of(node.attributes) * len(GATES[node.op]) * hidden
+    return Macs(steps * batch * rows * (features + hidden))
 
 
 @dataclass(frozen=True)

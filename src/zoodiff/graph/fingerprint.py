@@ -197,6 +197,7 @@ def _listing(graph: LayerGraph, colours: Sequence[str]) -> str:
             shared.setdefault(parameter.name, len(shared))
             for node in (layer.node, *layer.chain)
             for parameter in node.parameters
+            if parameter.role != "recurrent_bias"  # which may be part of another bias
         ]
         lines.append(f"{layer.label!r} {read} {names}")
     lines.append(f"outputs {[place[i] if i >= 0 else i for i in graph.outputs]}")

@@ -27,16 +27,19 @@ class Parameter:
     statistics, the mean and variance of a normalisation layer inside the network.
 
     ``role`` is the operand that it is to the operator: ``weight``, ``bias``, ``scale``, ``shift``,
-    ``mean``, ``variance``, or ``constant`` for the operand of an elementwise operator.
+    ``mean``, ``variance``, of a recurrent layer ``recurrence`` and ``recurrent_bias`` too, or
+    ``constant`` for the operand of an elementwise operator.
 
     ``layout`` names the axes of ``shape`` as the framework stores them, for weights that frameworks
     store differently: ``OIHW`` for a convolution (``I`` counts the channels of one group), ``OI``
     for a linear layer; ``HWIO``, ``HWIM`` (TensorFlow's depthwise kernels: output channel
     ``i * M + m``), ``IO``, ``IOHW`` (transposed convolutions), ``GOIHW`` (OpenVINO's kernels, with
-    an axis for the groups) and so on. It is empty where the stored shape is the canonical one.
+    an axis for the groups) and so on. Of a recurrent layer it names axes and gates (``OI:ifco``,
+    see ``graph.recurrent``). It is empty where the stored shape is the canonical one.
 
     ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)``, ``("transpose",
-    axes)`` or ``("part", (first row, end row))``, that convert the stored tensor to ``shape``.
+    axes)``, ``("part", (first row, end row))`` or ``("order", rows)``, that convert the stored
+    tensor to ``shape``.
     ``whole`` names the stored tensor where the parameter is a part of it.
 
     ``steps`` are set for a weight that is stored as integers: the real number that an integer step

@@ -291,7 +291,9 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
         a = {**a, "shape": [extent for extent in a["shape"] if extent != 1]}
     settings = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
     # For elementwise operators, the attributes say how the operand is broadcast.
-    shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()
+    shapes: tuple[tuple[int, ...], ...] = ()
+    if node.op not in {"Add", "Mul"}:  # two biases of a recurrent layer may be stored as their sum
+        shapes = tuple(p.shape for p in node.parameters if p.role != "recurrent_bias")
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
     scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")
     return (node.op, settings, rounded(scaling), shapes), core

@@ -11,6 +11,7 @@ from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.operators import of_family, problem_of
 
 _CONVOLUTIONS = of_family("convolution")
+_RECURRENT = of_family("recurrent")
 
 
 def check(graph: Graph) -> None:
@@ -22,6 +23,8 @@ def check(graph: Graph) -> None:
             raise ValueError(f"{node.op} {node.name!r:.40} {problem}")
         if node.op in _CONVOLUTIONS:
             _check_window(graph, node)
+        if node.op in _RECURRENT:
+            _check_sequence(graph, node)
 
 
 def _check_edges(graph: Graph) -> None:
@@ -45,3 +48,9 @@ def _check_window(graph: Graph, node: Node) -> None:
     assert isinstance(window, list | tuple)
     if len(sides) < 2 or any(len(shape) != 2 + len(window) for shape in sides):
         raise ValueError(f"{node.op} {node.name!r:.40} has other axes than its kernel")
+
+
+def _check_sequence(graph: Graph, node: Node) -> None:
+    ranks = [len(graph.tensors[name].shape) for name in (*node.inputs, *node.outputs[:1])]
+    if not node.inputs or ranks != [*[3] * len(node.inputs), 4]:
+        raise ValueError(f"{node.op} {node.name!r:.40} reads or gives no sequence")

@@ -64,6 +64,9 @@ class Drawn:
     def _drawn(
         self, node: Node, p: Parameter, data: NDArray[Any], gain: float, r: np.random.Generator
     ) -> NDArray[Any]:
+        if p.role == "recurrence":  # of states between -1 and 1
+            inner: NDArray[Any] = gain * r.standard_normal(p.shape) / np.sqrt(p.shape[-1])
+            return inner
         if p.role == "weight":
             fan_in = prod(p.shape[1:])
             deviation = gain / np.sqrt(fan_in * max(float(np.mean(data**2)), 1e-12))
@@ -84,7 +87,7 @@ class Drawn:
                 spread = variance.reshape(p.shape) * r.uniform(0.7, 1.4, p.shape)
                 values = np.maximum(spread, 1e-7)
             return values
-        if p.role in {"bias", "shift"}:
+        if p.role in {"bias", "recurrent_bias", "shift"}:
             return 0.3 * r.standard_normal(p.shape)
         if p.role == "scale" or node.op in {"Mul", "Div"}:
             return gain * r.uniform(0.5, 1.5, p.shape)
@@ -126,6 +129,8 @@ def viewed(parameter: Parameter, stored: NDArray[Any]) -> NDArray[Any]:
     for step, numbers in parameter.view:
         if step == "part":
             stored = stored[slice(*numbers)]
+        elif step == "order":
+            stored = stored[list(numbers)]
         else:
             stored = stored.reshape(numbers) if step == "reshape" else stored.transpose(numbers)
     return stored
@@ -153,13 +158,17 @@ def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> 
         last = steps[-1]
         if step == "part":
             steps.append(last[slice(*numbers)])
+        elif step == "order":
+            steps.append(last[list(numbers)])
         else:
             steps.append(last.reshape(numbers) if step == "reshape" else last.transpose(numbers))
     steps[-1][...] = np.asarray(canonical).reshape(steps[-1].shape)
-    for before, after, (step, _) in zip(
+    for before, after, (step, numbers) in zip(
         reversed(steps[:-1]), reversed(steps[1:]), reversed(parameter.view), strict=True
     ):
-        if step == "reshape" and not np.shares_memory(before, after):
+        if step == "order":
+            before[list(numbers)] = after
+        elif step == "reshape" and not np.shares_memory(before, after):
             before[...] = after.reshape(before.shape)
 
 

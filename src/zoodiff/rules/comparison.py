@@ -35,7 +35,9 @@ def compared(a: Layer, b: Layer) -> Differing:
         and (a.chain or b.chain or "bias" in mine or "bias" in theirs)
     ):
         return differing | _affine(a.items, b.items)
-    shapes = [[p.shape for p in layer.node.parameters] for layer in (a, b)]
+    shapes = [
+        [p.shape for p in layer.node.parameters if p.role != "recurrent_bias"] for layer in (a, b)
+    ]
     if not differing and shapes[0] != shapes[1]:
         differing[Aspect.PARAMETERS] = (shapes[0], shapes[1])
     return differing

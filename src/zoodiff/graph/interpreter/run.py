@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from zoodiff.graph.interpreter import (
     elementwise,
     norms,
     products,
+    recurrent,
     reference,
     resize,
     shapes,
@@ -23,6 +25,7 @@ from zoodiff.graph.interpreter.call import Array, Call, Handler
 from zoodiff.graph.interpreter.stored import canonical_weights
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.operators import OPERATORS
+from zoodiff.graph.recurrent import GATES, canonical_parameters
 from zoodiff.graph.values import FloatType, typed, widened
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ _HANDLERS: dict[str, Handler] = {
     **elementwise.HANDLERS,
     **norms.HANDLERS,
     **products.HANDLERS,
+    **recurrent.HANDLERS,
     **resize.HANDLERS,
     **shapes.HANDLERS,
     **windows.HANDLERS,
@@ -43,6 +47,7 @@ _HANDLERS: dict[str, Handler] = {
 
 _SUPPORTED: dict[str, Callable[[Node], bool]] = {
     **elementwise.SUPPORTED,
+    **recurrent.SUPPORTED,
     **resize.SUPPORTED,
     **shapes.SUPPORTED,
 }
@@ -100,7 +105,7 @@ def evaluate(
     readers.update(tensor.name for tensor in graph.outputs)
     values = _inputs(graph, inputs, dtype)
     requested = {name: value for name, value in values.items() if name in keep}
-    for node in graph.nodes:
+    for node in map(_with_weights_in_order, graph.nodes):
         operands = [values[tensor] for tensor in node.inputs]
         outputs = _run(graph, node, operands, provide, dtype, opaque=opaque)
         for tensor, value in zip(node.outputs, outputs, strict=True):
@@ -113,6 +118,14 @@ def evaluate(
             if not readers[tensor]:
                 values.pop(tensor, None)
     return requested | {tensor.name: values[tensor.name] for tensor in graph.outputs}
+
+
+def _with_weights_in_order(node: Node) -> Node:
+    """Return a recurrent layer of a graph without passes as one of a canonical graph."""
+    if node.op not in GATES:
+        return node
+    parameters = canonical_parameters(node.op, node.attributes, node.parameters)
+    return replace(node, parameters=tuple(parameters))
 
 
 def unsupported(graph: Graph, *, opaque: bool = False) -> list[str]:
@@ -132,7 +145,7 @@ def _supported(node: Node, *, opaque: bool) -> bool:
 def _has_handler(node: Node) -> bool:
     a, operands = node.attributes, len(node.inputs) + len(node.parameters)
     has_handler = node.op in _HANDLERS and not a.get("quantized") and not a.get("training")
-    outputs = len(node.outputs) == 1 or node.op == "Split"
+    outputs = len(node.outputs) == 1 or node.op in {"LSTM", "Split"}
     special = _SUPPORTED.get(node.op)
     return has_handler and outputs and operands > 0 and (special is None or special(node))
 

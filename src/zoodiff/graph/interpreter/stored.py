@@ -38,7 +38,7 @@ def _canonical(
         )
     array = np.asarray(weights[parameter.stored])
     array = array if dtype is None else array.astype(dtype, copy=False)
-    if any(step not in {"part", "reshape", "transpose"} for step, _ in parameter.view):
+    if any(step not in {"order", "part", "reshape", "transpose"} for step, _ in parameter.view):
         raise MeasurementError(
             f"the graph does not say how {node.name} computes an operand of its weights "
             f"{parameter.name}"

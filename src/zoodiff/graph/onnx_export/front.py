@@ -21,6 +21,7 @@ _MOVING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 _ALONG = frozenset({"Concat", "Gather", "LogSoftmax", "Softmax", "Split"})
 _REDUCING = of_family("reduction")
 _ELEMENTWISE = of_family("elementwise", "arithmetic")
+_BATCH_SECOND = of_family("recurrent") | {"CellState"}
 _ONE_OF = frozenset({"BatchNormalization", "Gemm"})
 """Operators along one axis, by default the second or the last."""
 
@@ -60,7 +61,7 @@ class _Work:
 
     def visit(self, index: int, node: Node) -> None:
         self._index = index
-        if not node.inputs:
+        if not node.inputs or node.op in _BATCH_SECOND:
             raise self._mixes(node)
         if node.op in _MOVING and not node.parameters:
             self._move(node)

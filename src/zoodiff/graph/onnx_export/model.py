@@ -10,11 +10,16 @@ import numpy as np
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.graph.interpreter.call import Call
 from zoodiff.graph.ir import Graph, Node
-from zoodiff.graph.onnx_export import elementwise, layers, shapes
+from zoodiff.graph.onnx_export import elementwise, layers, recurrent, shapes
 from zoodiff.graph.onnx_export.emit import OPSET, Emit, Handler
 from zoodiff.graph.onnx_export.front import in_front
 
-_HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **shapes.HANDLERS}
+_HANDLERS: dict[str, Handler] = {
+    **elementwise.HANDLERS,
+    **layers.HANDLERS,
+    **recurrent.HANDLERS,
+    **shapes.HANDLERS,
+}
 
 
 def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: int = 1) -> bytes:
@@ -54,7 +59,8 @@ def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: 
     ends = []
     for number, tensor in enumerate(graph.outputs[:outputs]):
         source = emit.names[tensor.name]
-        emit.nodes.append(helper.make_node("Identity", [source], [f"output{number}"], "output"))
+        label = f"output{number or ''}"  # two nodes of one name are refused by runtimes
+        emit.nodes.append(helper.make_node("Identity", [source], [f"output{number}"], label))
         ends.append(helper.make_tensor_value_info(f"output{number}", 1, None))
     body = helper.make_graph(emit.nodes, "network", inputs, ends, emit.constants)
     model = helper.make_model(

@@ -13,7 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zoodiff.graph.ir import AttributeValue, Node
-from zoodiff.graph.operators import elementwise, movements, norms, products, windows
+from zoodiff.graph.operators import (
+    elementwise,
+    movements,
+    norms,
+    products,
+    recurrent,
+    windows,
+)
 from zoodiff.graph.operators.schema import Attribute, Family, Kind, Operand, OperatorSchema
 
 __all__ = [
@@ -32,7 +39,7 @@ __all__ = [
 
 OPERATORS: Mapping[str, OperatorSchema] = {
     schema.name: schema
-    for module in (windows, products, norms, elementwise, movements)
+    for module in (windows, products, recurrent, norms, elementwise, movements)
     for schema in module.SCHEMAS
 }
 """Every canonical operator by its name."""
@@ -43,7 +50,7 @@ def of_family(*families: Family) -> frozenset[str]:
     return frozenset(name for name, schema in OPERATORS.items() if schema.family in families)
 
 
-COUNTED = of_family("convolution", "linear", "product")
+COUNTED = of_family("convolution", "linear", "product", "recurrent")
 """Operators that have MACs."""
 
 

@@ -14,6 +14,7 @@ Family = Literal[
     "convolution",
     "linear",
     "product",
+    "recurrent",
     "pooling",
     "normalisation",
     "softmax",

@@ -6,7 +6,8 @@ permutations and regroupings of the same numbers, as is OpenVINO's ``GOIHW`` wit
 :math:`g O + o`. The canonical order is ``OIHW`` for
 convolutions (``IOHW`` for transposed ones) and ``OI`` for linear layers; ``Parameter.view`` holds
 the steps from the stored tensor to it. A bias that is stored with axes of extent 1, as OpenVINO
-stores it, becomes a vector.
+stores it, becomes a vector. Recurrent layers have kernels and biases per direction, with gates in
+one order (``graph.recurrent``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from math import prod
 
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.mutable import MutableGraph
+from zoodiff.graph.recurrent import GATES, canonical_parameters
 
 _TARGETS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 
@@ -35,6 +37,8 @@ def run(graph: MutableGraph) -> None:
         ]
         if node.op == "Gemm" and "axis" not in node.attributes and node.inputs:
             node.attributes["axis"] = max(len(graph.shape(node.inputs[0])) - 1, 0)
+    for node in graph.of(*GATES):
+        node.parameters = canonical_parameters(node.op, node.attributes, node.parameters)
 
 
 def canonical(parameter: Parameter, target: str) -> Parameter:
