@@ -47,7 +47,7 @@ def assigned(
         for p, name in zip(parameters, names, strict=True)
     ]
     for at, parameter in enumerate(result):
-        if parameter.role == "weight":
+        if parameter.role == "weight" and ":" not in parameter.layout:
             shape, axes = (views or {}).get(
                 parameter.name, (parameter.shape, tuple(range(len(parameter.shape))))
             )

@@ -47,10 +47,11 @@ class Builder(Protocol):
         dtypes: Sequence[str],
         variables: Iterable[Variable],
         roles: Sequence[str] = (),
+        layouts: Sequence[str] = (),
     ) -> list[str]:
         """Add a node and return the names of its outputs.
 
-        ``roles`` are those of the variables, where the operator does not say them.
+        ``roles`` and ``layouts`` are those of the variables, where the operator does not say them.
         """
         ...
 
@@ -102,6 +103,7 @@ class Call:
         shape: Shape | None = None,
         variables: Iterable[Variable | None] = (),
         roles: Sequence[str] = (),
+        layouts: Sequence[str] = (),
     ) -> str:
         """Add a node with one output and return that output's name.
 
@@ -115,6 +117,7 @@ class Call:
             dtypes=[self.dtypes[0]],
             variables=[variable for variable in variables if variable is not None],
             roles=roles,
+            layouts=layouts,
         )[0]
 
 

@@ -113,6 +113,7 @@ class _Builder:
         dtypes: Sequence[str],
         variables: Iterable[Variable],
         roles: Sequence[str] = (),
+        layouts: Sequence[str] = (),
     ) -> list[str]:
         """Add a node; ``shapes`` are canonical. Returns the names of its outputs."""
         unique = self._unique(name)
@@ -120,6 +121,8 @@ class _Builder:
         parameters = [self.parameter(variable) for variable in variables]
         for position, role in enumerate(roles):
             parameters[position] = replace(parameters[position], role=role)
+        for position, layout in enumerate(layouts):
+            parameters[position] = replace(parameters[position], layout=layout)
         self._builder.add(
             operation,
             unique,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoodiff.frontends import operations
+from zoodiff.frontends.keras import recurrent
 from zoodiff.frontends.keras.attention import is_masked, multi_head_attention
 from zoodiff.frontends.keras.call import (
     ACTIVATIONS,
@@ -317,6 +318,7 @@ def _plain(value: object) -> bool:
 
 
 _HANDLERS: dict[str, Handler] = {
+    **recurrent.HANDLERS,
     "Activation": _activation,
     "ActivityRegularization": _nothing,
     "Add": _arithmetic("Add"),

@@ -416,7 +416,11 @@ class _Walk:
         operation, step = request.operation, request.step
         last = not step if request.last is None else request.last
         named = [n for n in node.output if n]
-        names = named if last else [f"{node.output[0]}/{step or 'real'}"]
+        count, stepped = len(request.shapes or ()), f"{named[0]}/{step or 'real'}"
+        if not last:
+            names = [stepped] if count < 2 else [f"{stepped}:{k}" for k in range(count)]
+        else:
+            names = named
         if request.output is not None:
             names = [named[request.output]]
         for k in request.passed_on:

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any, Literal
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx import masks, reshaping
+from zoodiff.frontends.onnx import masks, recurrent, reshaping
 from zoodiff.frontends.onnx.call import (
     WEIGHTS,
     Call,
@@ -338,6 +338,7 @@ def _quantisation(call: Call, op: Quantising) -> Value:
 
 
 _HANDLERS: dict[str, Handler] = {
+    **recurrent.HANDLERS,
     **reshaping.HANDLERS,
     "Add": _arithmetic("Add"),
     "AveragePool": average_pool,

@@ -49,6 +49,7 @@ from zoodiff.frontends.operations.layers import (
     softmax,
 )
 from zoodiff.frontends.operations.operation import Number, Operation, Window, conforms, opaque
+from zoodiff.frontends.operations.recurrent import Recurrence
 from zoodiff.frontends.operations.reshaping import (
     Cut,
     concat,
@@ -81,6 +82,7 @@ __all__ = [
     "Extremum",
     "Number",
     "Operation",
+    "Recurrence",
     "Window",
     "arithmetic",
     "average_pool",

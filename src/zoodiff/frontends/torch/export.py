@@ -179,7 +179,8 @@ class _Walk:
         function = overload[1] if len(overload) > 1 else overload[0]
         if function in _CONVERSIONS and _unconverted(node):
             return self._resolve(node.args[0])
-        name = self._name(node)
+        # Initial states of zeros are no nodes, and take no name from the layer.
+        name = node.name if function == "zeros" else self._name(node)
         call = Call(
             function=function.rstrip("_"),
             overload=target,

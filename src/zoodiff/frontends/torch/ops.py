@@ -14,7 +14,7 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Extents
-from zoodiff.frontends.torch import elementwise, indexing, norms, resampling, reshaping
+from zoodiff.frontends.torch import elementwise, indexing, norms, recurrent, resampling, reshaping
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value, weights
 from zoodiff.frontends.torch.constants import values_of
 from zoodiff.frontends.torch.windows import (
@@ -52,7 +52,9 @@ _SHAPE_ONLY = frozenset(
     | {"full_like", "ones_like", "zeros_like"}
 )
 """Functions that read the shape of a tensor at most, never its values."""
-_WITH_CONSTANTS = frozenset({"add", "embedding", "index", "index_select", "mul", "sub"})
+_WITH_CONSTANTS = frozenset(
+    {"add", "embedding", "index", "index_select", "mul", "sub", *recurrent.HANDLERS}
+)
 
 
 def _opaque(call: Call) -> Any:
@@ -162,6 +164,7 @@ _HANDLERS: dict[str, Handler] = {
     **elementwise.HANDLERS,
     **indexing.HANDLERS,
     **norms.HANDLERS,
+    **recurrent.HANDLERS,
     **resampling.HANDLERS,
     **reshaping.HANDLERS,
     "adaptive_avg_pool2d": adaptive_avg_pool,

@@ -31,6 +31,8 @@ STANDING = MOVING | OF_INTEGERS | QUANTISING | {"MaxPool", "Relu", "Clip", "Max"
 """Operators whose results stand for real numbers where their integers do."""
 _KEYS = frozenset({"consumed_inputs"})
 
+_RECURRENT = {"GRU": (0, 5), "LSTM": (0, 5, 6), "RNN": (0, 5)}
+"""Recurrent layers, and where each may read computed tensors: data and initial states."""
 _ANY = -1
 """In ``_COMPUTED``: every position."""
 _COMPUTED: Mapping[str, tuple[int, ...]] = {
@@ -38,6 +40,7 @@ _COMPUTED: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Concat", "Max", "Mean", "Min", "Sum"), (_ANY,)),
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "Where"), (0, 1, 2)),
     **dict.fromkeys(("Expand", "Gather", "MatMulInteger", "Reshape"), (0, 1)),
+    **_RECURRENT,
     "BatchNormalization": (0, 1, 2, 3, 4),
     "ConvInteger": (0, 1),
     "GroupNormalization": (0, 1, 2),
@@ -58,6 +61,10 @@ _UNDERSTOOD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Conv", "ConvInteger", "QLinearConv"), (*_WINDOW, "group")),
     **dict.fromkeys(("Concat", "Flatten", "Gather", "LogSoftmax", "Softmax"), ("axis",)),
     **dict.fromkeys(("Squeeze", "Unsqueeze"), ("axes",)),
+    **dict.fromkeys(
+        _RECURRENT,
+        ("activations", "direction", "hidden_size", "layout", "linear_before_reset"),
+    ),
     **dict.fromkeys(("Upsample",), ("height_scale", "mode", "scales", "width_scale")),
     "AveragePool": (*_WINDOW, "ceil_mode", "count_include_pad"),
     "BatchNormalization": ("epsilon", "is_test", "momentum", "spatial", "training_mode"),
@@ -112,7 +119,7 @@ def obstacle(call: Call) -> str:
             return reason
     if call.op == "GroupNormalization" and call.opset < _OF_SCALES:
         return "it has a scale per group"
-    pieces = call.op == "Split" or (
+    pieces = call.op in {"Split", *_RECURRENT} or (
         call.op == "BatchNormalization" and "training_mode" in call.attributes
     )
     if call.results.rstrip("-u") != "x" and not pieces:
