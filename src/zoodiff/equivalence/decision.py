@@ -258,6 +258,8 @@ class _Decision:
         if apart and self._weights_matter(outputs):
             layouts = [f.code for f in self._diff.findings if self._is_unlike(f)]
             codes = (*codes, *dict.fromkeys(layouts), "weights")
+        if not codes:
+            codes = tuple(dict.fromkeys(f.code for f in self._of_own_weights(outputs)))
         if cut:  # values beyond the integers' range are lost, which is no rounding
             codes = tuple(dict.fromkeys((*codes, *(f.code for f in self._precision))))
         sentence = "different functions"
@@ -321,6 +323,21 @@ class _Decision:
             if everything is not None and (left_over is None or everything < left_over / MARGIN):
                 return [*parting, *of_weights], everything
         return [*of_weights, *matter], left_over
+
+    def _of_own_weights(self, outputs: Outputs) -> list[Finding]:
+        """The findings that matter where the weights of one network fit the other, as zeros.
+
+        A bias that one network lacks is zero there, so equal weights hide it.
+        """
+        double = outputs.interpreted
+        if double is None:
+            return []
+        matter = []
+        for finding in self._parting:
+            left = double.own_weights(f for f in self._parting if f is not finding).deviation
+            if left is None or left > outputs.limit:
+                matter.append(finding)
+        return matter
 
     def _weights_differ(self) -> bool:
         compared = self._case.compared
