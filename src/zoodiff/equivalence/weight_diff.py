@@ -9,7 +9,7 @@ the epsilon of their norm: that is an attribute, and a finding of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer
+from zoodiff.graph.recurrent import GATES, directions
 from zoodiff.graph.weights import Weights, viewed
 
 Sameness = Literal[
@@ -193,10 +194,12 @@ def _epsilons(layer: Layer) -> list[Any]:
 def effective_weights(layer: Layer, weights: Weights) -> list[Any] | None:
     """Scaled weights (out, rest) and shifts (out,) of a layer that is affine per channel.
 
-    A norm that stands alone has scales (channels,) in their place. None for other layers.
+    A norm that stands alone has scales (channels,) in their place, a recurrent layer has kernels
+    and biases of each direction. None for other layers.
     """
-    if layer.op in _NORMS_OF_THEIR_OWN and not layer.chain:
-        return _terms(layer, weights)
+    special = _SPECIAL.get(layer.op)
+    if special is not None and not layer.chain:
+        return special(layer, weights)
     if not (layer.op in AFFINE or layer.affine):
         return None
     layer_parts = parts(layer)
@@ -214,7 +217,15 @@ def effective_weights(layer: Layer, weights: Weights) -> list[Any] | None:
     return [scaled, np.asarray(shift)]
 
 
-_NORMS_OF_THEIR_OWN = frozenset({"GroupNormalization", "LayerNormalization", "RMSNormalization"})
+def recurrent_weights(layer: Layer, weights: Weights) -> list[Any] | None:
+    """Kernels of a recurrent layer and its biases as they act, in double precision."""
+    node = layer.node
+    arrays = [weights[p.name].astype(np.float64) for p in node.parameters]
+    try:
+        each = directions(node.op, node.attributes, [p.role for p in node.parameters], arrays)
+    except (LookupError, ValueError):
+        return None
+    return [array for direction in each for array in direction.arrays]
 
 
 def _terms(layer: Layer, weights: Weights) -> list[Any] | None:
@@ -226,6 +237,13 @@ def _terms(layer: Layer, weights: Weights) -> list[Any] | None:
     scale = np.ones(shape) if found.scale is None else weights[found.scale.name].reshape(shape)
     shift = np.zeros(shape) if found.shift is None else weights[found.shift.name].reshape(shape)
     return [scale.astype(np.float64), shift.astype(np.float64)]
+
+
+_SPECIAL: dict[str, Callable[[Layer, Weights], list[Any] | None]] = {
+    **dict.fromkeys(("GroupNormalization", "LayerNormalization", "RMSNormalization"), _terms),
+    **dict.fromkeys(GATES, recurrent_weights),
+}
+"""Layers that are no product with a weight: how to read what is learned of each."""
 
 
 def _relative(x: Any, y: Any) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.layers import Layer
+from zoodiff.graph.recurrent import GATES
 from zoodiff.graph.weights import Weights
 
 
@@ -47,12 +48,57 @@ def _layer(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
     if all(x.op in AFFINE or x.affine for x in (a, b)):
         _affine(a, b, weights, result)
         return
+    if a.op == b.op and a.op in GATES and _recurrent(mine, theirs, weights, result.weights):
+        return
     if [p.size for p in mine] != [p.size for p in theirs]:
         result.unfit.append((a.index, b.index))
         return
     for source, target in zip(mine, theirs, strict=True):
         if source.name in weights:
             result.weights[target.name] = weights[source.name].reshape(target.shape)
+
+
+def _recurrent(
+    mine: Sequence[Any], theirs: Sequence[Any], weights: Weights, moved: Weights
+) -> bool:
+    """Move the weights of a recurrent layer with other biases; whether they fit.
+
+    What is left over of two biases is added to the one that the second has. Biases that it lacks
+    are set to zero in the first.
+    """
+    kernels = [[p for p in side if not p.role.endswith("bias")] for side in (mine, theirs)]
+    if [p.shape for p in kernels[0]] != [p.shape for p in kernels[1]]:
+        return False
+    for source, target in zip(*kernels, strict=True):
+        moved[target.name] = weights[source.name]
+    sides = [_biases_of_directions(side) for side in (mine, theirs)]
+    for source, target in zip(*sides, strict=True):
+        for role in ("bias", "recurrent_bias"):
+            if role in target:
+                p = source.get(role)
+                moved[target[role].name] = (
+                    np.zeros(target[role].shape) if p is None else weights[p.name]
+                )
+        left = [p for role, p in source.items() if role not in target]
+        if left and "bias" in target:
+            moved[target["bias"].name] = moved[target["bias"].name] + sum(
+                weights[p.name] for p in left
+            )
+        elif left:
+            for p in left:
+                weights[p.name] = np.zeros(p.shape)
+    return True
+
+
+def _biases_of_directions(parameters: Sequence[Any]) -> list[dict[str, Any]]:
+    """The biases of each direction of a recurrent layer, by role."""
+    directions: list[dict[str, Any]] = []
+    for p in parameters:
+        if p.role == "weight":
+            directions.append({})
+        elif p.role.endswith("bias"):
+            directions[-1][p.role] = p
+    return directions
 
 
 AFFINE = frozenset({"Conv", "ConvTranspose", "Gemm"})

@@ -13,6 +13,7 @@ from zoodiff.equivalence.symmetries.arrays.permutations import described, is_ide
 from zoodiff.equivalence.symmetries.events import Local, Names
 from zoodiff.equivalence.symmetries.keys import makes_keys
 from zoodiff.equivalence.symmetries.naming import counted, listed
+from zoodiff.equivalence.symmetries.recurrent import EXCHANGED, difference_of
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 from zoodiff.equivalence.symmetries.residue import Residue, residue_of
 from zoodiff.equivalence.symmetries.walk import Walk
@@ -20,6 +21,7 @@ from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.equivalence.weight_transfer import own_parameters
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.layers import Layer
+from zoodiff.graph.recurrent import GATES
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
 """Kinds of unexplained changes, the most specific first."""
@@ -277,6 +279,9 @@ def _add_difference(walk: Walk, local: Local, grouped: Grouped) -> None:
 def _numbers(walk: Walk, local: Local, grouped: Grouped) -> None:
     """Norms, scales and tables: which of their parameters differ."""
     layer_a, layer_b = walk.alignment.a.layers[local.a], walk.alignment.b.layers[local.b]
+    if layer_a.op in GATES:
+        _recurrent(walk, local, grouped)
+        return
     mine, theirs = own_parameters(layer_a), own_parameters(layer_b)
     if [p.size for p in mine] != [p.size for p in theirs] or not mine:
         grouped.add("other shapes", "weights of other shapes", local.layer)
@@ -299,6 +304,18 @@ def _numbers(walk: Walk, local: Local, grouped: Grouped) -> None:
     ]
     residue = residue_of(sides[0].reshape(-1, 1), sides[1].reshape(-1, 1), "number")
     if residue.kind == "unrelated" or not _computed(mine, theirs, residue, grouped):
+        grouped.add(residue.kind, residue.words, local.layer)
+
+
+def _recurrent(walk: Walk, local: Local, grouped: Grouped) -> None:
+    """Recurrent layers, whose biases may be stored as their sum."""
+    try:
+        residue = difference_of(*_layers_of(walk, local), walk.weights)
+    except ValueError:
+        residue = Residue("other shapes", "weights of other shapes")
+    if residue is not None and residue.kind == EXCHANGED:
+        grouped.add(residue.kind, f"{residue.words} in {{}}", local.layer, False)
+    elif residue is not None:
         grouped.add(residue.kind, residue.words, local.layer)
 
 

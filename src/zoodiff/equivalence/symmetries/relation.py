@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     "fused layout": "the rows of a fused query, key and value weight in another arrangement",
     "parts exchanged": "layers that read the same tensor, or parts of one, exchanged (a gate and "
     "the value of a gated unit)",
+    "gates exchanged": "gates of a recurrent layer in another order",
     "flattening order": "columns behind a flattened map in another order (channels first or last)",
     "patch order": "columns behind patches in another order",
     "patch merging order": "neighbouring patches merged into one token in another order",
