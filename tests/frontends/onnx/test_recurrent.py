@@ -20,6 +20,7 @@ from zoodiff.graph.cost import count  # noqa: E402
 from zoodiff.graph.interpreter.run import evaluate  # noqa: E402
 from zoodiff.graph.onnx_export.model import to_model  # noqa: E402
 from zoodiff.graph.weights import viewed  # noqa: E402
+from zoodiff.zoos.runtime.onnx_weights import weights as file_weights  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 STEPS, BATCH, FEATURES, HIDDEN = 5, 2, 3, 4
@@ -161,12 +162,15 @@ def test_what_is_not_understood_stays_visible(made: Any) -> None:
     graph = graph_from_model(file, "test")
     (node,) = graph.nodes
     assert node.op == f"onnx::{file.graph.node[0].op_type}"
+    assert len(file_weights(file.graph)) == len(node.parameters)
     assert count(graph).macs == 0
 
 
 def test_states_of_zeros_are_none() -> None:
     zeros = {"h0": (5, np.zeros((1, BATCH, HIDDEN))), "c0": (6, np.zeros((1, BATCH, HIDDEN)))}
-    graph = graph_from_model(model("LSTM", more=zeros), "test")
+    made = model("LSTM", more=zeros)
+    assert set(file_weights(made.graph)) == {"W", "R", "B"}
+    graph = graph_from_model(made, "test")
     assert [(n.op, len(n.inputs)) for n in graph.nodes] == [("LSTM", 1)]
 
 

@@ -33,8 +33,12 @@ _LAYERS: dict[str, dict[int, str]] = {
     "InstanceNormalization": {1: "scale", 2: "shift"},
     "LayerNormalization": {1: "scale", 2: "shift"},
     "RMSNormalization": {1: "scale"},
+    "GRU": {1: "kernel", 2: "kernel", 3: "shift", 5: "other"},
+    "LSTM": {1: "kernel", 2: "kernel", 3: "shift", 5: "other", 6: "other", 7: "other"},
+    "RNN": {1: "kernel", 2: "kernel", 3: "shift", 5: "other"},
 }
 """Role of each input position per operator; other positions are scales and zero points."""
+_RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
 _ELEMENTWISE = {"Add": "shift", "Sub": "shift", "Sum": "shift", "Mul": "scale", "Div": "scale"}
 _NONE = frozenset({"Clip", "Pad", "Pow", "QuantizeLinear", "Resize", "Upsample"})
 """Operators whose inputs other than the first are settings."""
@@ -72,6 +76,7 @@ def weights(graph: GraphProto) -> dict[str, Weight]:
     root = {name: name for name in tensors}
     by_name: dict[str, Weight] = {}
     reshaped = {node.output[0] for node in graph.node if node.op_type == "Reshape" and node.output}
+    states = {n for node in graph.node if node.op_type in _RECURRENT for n in node.input[5:7]}
     for node in graph.node:
         if node.op_type in _SAME and node.input and node.input[0] in root:
             root[node.output[0]] = root[node.input[0]]
@@ -86,6 +91,8 @@ def weights(graph: GraphProto) -> dict[str, Weight]:
             role = _role(node, position, shape, dtype)
             if node.op_type == "Add" and len(shape) > 1 and _is_mask(graph, node, name):
                 continue
+            if _is_state(node, position, states) and _filled(graph, name, 0.0):
+                continue  # an initial state of zeros
             if role is not None and name not in by_name:
                 by_name[name] = Weight(shape, dtype, role, _fan_in(node, position, shape))
     return by_name
@@ -226,6 +233,12 @@ def _is_mask(graph: GraphProto, node: NodeProto, name: str) -> bool:
     return any(bool(((x == 0) | (x <= -1e4)).all() and (x < 0).any()) for x in values)
 
 
+def _is_state(node: NodeProto, position: int, states: Container[str]) -> bool:
+    """Whether a node reads the initial state of a recurrent layer, or repeats it for a batch."""
+    repeated = node.op_type == "Expand" and position == 0 and node.output[0] in states
+    return repeated or (node.op_type in _RECURRENT and position in {5, 6})
+
+
 def _is_inner_norm(graph: GraphProto, node: NodeProto, reshaped: Container[str]) -> bool:
     """Whether a node is the norm inside a group norm, whose ones and zeros are no weights."""
     if node.op_type != "InstanceNormalization" or node.input[0] not in reshaped:
@@ -258,7 +271,7 @@ def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:
     if "Conv" in node.op_type:
         return prod(shape[1:])
     turned = any(a.name == "transB" and a.i for a in node.attribute)
-    if position == 0 or turned:
+    if position == 0 or turned or node.op_type in _RECURRENT:
         return int(shape[-1])
     return int(shape[-2])
 
