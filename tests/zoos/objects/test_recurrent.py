@@ -147,6 +147,17 @@ def test_a_missing_bias_is_one_finding(kind: str, example: Any, files: dict[str,
     assert not report.relations
 
 
+def edited(path: Path, kind: str, edit: dict[str, Any]) -> Any:
+    """The file with other attributes of its recurrent layer."""
+    proto = onnx.load(path)
+    node = next(n for n in proto.graph.node if n.op_type == kind)
+    for name, value in edit.items():
+        kept = [a for a in node.attribute if a.name != name]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute(name, value)])
+    return proto
+
+
 EDITS = [
     ("LSTM", {"direction": "reverse"}),
     ("LSTM", {"activations": ["Sigmoid", "Relu", "Tanh"]}),
@@ -160,13 +171,22 @@ EDITS = [
 def test_another_setting_is_one_finding(
     kind: str, edit: dict[str, Any], example: Any, files: dict[str, Path]
 ) -> None:
-    proto = onnx.load(files[kind])
-    node = next(n for n in proto.graph.node if n.op_type == kind)
-    for name, value in edit.items():
-        kept = [a for a in node.attribute if a.name != name]
-        del node.attribute[:]
-        node.attribute.extend([*kept, onnx.helper.make_attribute(name, value)])
+    proto = edited(files[kind], kind, edit)
     check_one_finding(zoodiff.diff(network(kind), proto, example=example), "ARC168")
+
+
+def test_the_proof_names_the_place_of_the_reset_gate(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "before.onnx"
+    onnx.save(edited(files["GRU"], "GRU", {"linear_before_reset": 0}), path)
+    proof = zoodiff.diff(files["GRU"], path, prove=True).proof
+    assert proof is not None
+    assert (proof.verdict, proof.responsible) == ("different function", ("ARC168",))
+    same = tmp_path / "same.onnx"
+    onnx.save(onnx.load(files["GRU"]), same)
+    proof = zoodiff.diff(files["GRU"], same, prove=True).proof
+    assert proof is not None and proof.verdict == "same function" and proof.native
 
 
 @pytest.mark.keras
