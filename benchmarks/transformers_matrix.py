@@ -1,0 +1,217 @@
+"""Ask zoodiff about small random networks of transformers' architectures and their exports.
+
+    python -m benchmarks.transformers_matrix FILE [--only bert,gpt2] [--limit 20] [--seconds 300]
+
+Each architecture of ``transformers`` whose base model builds from a small configuration is written
+by ``torch.export`` and both ONNX exporters. The network in Python is compared with each file: the
+right answer is "the same function" where the file computes what the network does when it is run
+without zoodiff, "different functions" where it does not. A copy of the network with one planted
+change is compared with one of the files; the right answer is "different functions". FILE gets one
+JSON line per architecture; architectures that it has are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoodiff.torch_compat import import_torchvision
+
+EXPORTERS = ("torch.export", "dynamo", "torchscript")
+STATES = ("right", "wrong", "not decided", "refused", "export failed")
+_FIRST = (
+    "bert",
+    "roberta",
+    "albert",
+    "electra",
+    "deberta-v2",
+    "gpt2",
+    "gpt_neox",
+    "llama",
+    "mistral",
+    "qwen2",
+    "gemma",
+    "phi",
+    "opt",
+    "bloom",
+    "t5",
+    "bart",
+    "marian",
+    "vit",
+    "swin",
+    "convnext",
+    "segformer",
+    "detr",
+    "wav2vec2",
+    "whisper",
+    "clip_text_model",
+    "clip_vision_model",
+    "mamba",
+)
+"""Architectures of different families, run before the others."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the architectures that the file lacks; print the table of all that it has."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="one JSON line per architecture")
+    parser.add_argument("--only", help="names, separated by commas")
+    parser.add_argument("--limit", type=int, default=0, help="at most so many are run")
+    parser.add_argument("--exporter", action="append", choices=EXPORTERS, help="all by default")
+    parser.add_argument("--seconds", type=float, default=300.0, help="for one architecture")
+    parser.add_argument("--again", action="store_true", help="run those of --only once more")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    options = parser.parse_args(arguments)
+    rows = _stored(options.file)
+    if not options.table:
+        only = options.only.split(",") if options.only else None
+        for name in _chosen(only, rows, again=options.again)[: options.limit or None]:
+            row = run_apart(name, options.exporter or EXPORTERS, options.seconds)
+            rows[name] = row
+            with options.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(_line(row), flush=True)
+    chosen = [row for name, row in rows.items() if not options.only or name in options.only]
+    print_table(chosen)
+    return int(any(v["state"] == "wrong" for row in rows.values() for v in _verdicts(row)))
+
+
+def _stored(file: Path) -> dict[str, dict[str, Any]]:
+    if not file.exists():
+        return {}
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return {row["architecture"]: row for row in map(json.loads, lines)}
+
+
+def _chosen(
+    only: Sequence[str] | None, rows: Mapping[str, Any], *, again: bool = False
+) -> list[str]:
+    _prepare()
+    from benchmarks.small_transformers.networks import architectures
+
+    known = architectures()
+    names = only or [*_FIRST, *(name for name in known if name not in _FIRST)]
+    return [name for name in names if name in known and (again or name not in rows)]
+
+
+def _prepare() -> None:
+    """Import the frameworks once; each architecture gets a copy of this process."""
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    with contextlib.suppress(ImportError):
+        import_torchvision()
+    import torch
+
+    torch.set_num_threads(1)
+    import transformers
+    import transformers.models.auto.modeling_auto
+    from benchmarks.small_transformers import answers
+
+    del transformers, answers
+
+
+def run_apart(name: str, exporters: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Return what became of an architecture, run in a process of its own for a limited time."""
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_in_process, args=(name, tuple(exporters), send))
+    start = time.perf_counter()
+    process.start()
+    send.close()
+    row: dict[str, Any] = {"architecture": name, "state": "no time", "exports": {}}
+    try:
+        if receive.poll(seconds):
+            row = receive.recv()
+    except EOFError:
+        row |= {"state": "not built", "reason": "its process ended"}
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid or 0, signal.SIGKILL)  # with the workers that it started
+    process.join()
+    row["seconds"] = round(time.perf_counter() - start, 1)
+    return row
+
+
+def _in_process(name: str, exporters: Sequence[str], send: Any) -> None:
+    from benchmarks.small_transformers.answers import outcome
+
+    os.setsid()
+    try:
+        with (
+            Path(os.devnull).open("w", encoding="utf-8") as silent,
+            contextlib.redirect_stdout(silent),
+            contextlib.redirect_stderr(silent),
+        ):
+            row = outcome(name, exporters).to_dict()
+    except Exception as error:  # the program goes on with the next
+        row = {"architecture": name, "state": "not built", "exports": {}}
+        row["reason"] = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    send.send(row)
+
+
+def _verdicts(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*row.get("exports", {}).values(), *filter(None, [row.get("planted")])]
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    parts = [f"{name} {v['state']}" for name, v in row.get("exports", {}).items()]
+    if row.get("planted"):
+        parts.append(f"{row['change']} {row['planted']['state']}")
+    return f"{row['architecture']:28} {', '.join(parts) or row['state']} ({row['seconds']:.0f} s)"
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print counts by exporter, counts by architecture, and every answer that is not right."""
+    print(f"{'':16}" + "".join(f"{state:>14}" for state in STATES))
+    for exporter in (*EXPORTERS, "planted"):
+        verdicts = [v for row in rows if (v := _of(row, exporter))]
+        counts = Counter(v["state"] for v in verdicts)
+        print(f"{exporter:16}" + "".join(f"{counts[state]:>14}" for state in STATES))
+    built = [row for row in rows if row["state"] == "built"]
+    asked = [row for row in built if any(_answered(v) for v in row["exports"].values())]
+    right = [row for row in asked if all(_right(v) for v in row["exports"].values())]
+    print(
+        f"{len(rows)} architectures, {len(built)} built and run, {len(asked)} exported by at least "
+        f"one exporter; all answers right for {len(right)} of these"
+    )
+    for row in rows:
+        for exporter in (*EXPORTERS, "planted"):
+            verdict = _of(row, exporter)
+            if verdict and verdict["state"] not in {"right", "export failed"}:
+                title = f"{row['architecture']} {exporter}"
+                if exporter == "planted":
+                    title += f" ({row['change']})"
+                print(f"{verdict['state']}: {title}: {verdict['reason'][:300]}")
+    for state in ("not built", "no time"):
+        names = [row["architecture"] for row in rows if row["state"] == state]
+        print(f"{state}: {len(names)}: {', '.join(names)}")
+
+
+def _of(row: Mapping[str, Any], exporter: str) -> Mapping[str, Any] | None:
+    if exporter == "planted":
+        return row.get("planted")
+    verdict: Mapping[str, Any] | None = row.get("exports", {}).get(exporter)
+    return verdict
+
+
+def _answered(verdict: Mapping[str, Any]) -> bool:
+    return verdict["state"] != "export failed"
+
+
+def _right(verdict: Mapping[str, Any]) -> bool:
+    return verdict["state"] in {"right", "export failed"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
