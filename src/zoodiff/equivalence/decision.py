@@ -21,6 +21,7 @@ from zoodiff.equivalence.answer import (
     WeightsEvidence,
 )
 from zoodiff.equivalence.domain import domain_of
+from zoodiff.equivalence.hidden_positions import beside_hidden_positions
 from zoodiff.equivalence.outputs import (
     NO_EFFECT,
     Case,
@@ -33,7 +34,6 @@ from zoodiff.equivalence.outputs import (
     precision,
 )
 from zoodiff.equivalence.runs.named_inputs import is_embedding
-from zoodiff.equivalence.runs.named_probes import NamedProbe
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
@@ -84,41 +84,19 @@ class _Decision:
             reason = "neither network gives a number on any generated input"
             return self._answer("not decided", outputs, f"not decided: {reason}", reason=reason)
         hold_against_double(self._case, outputs)
+        tables_differ = self._case.compared is not None and self._tables_differ()
+        masked = beside_hidden_positions(self._case, outputs, tables_differ=tables_differ)
+        outputs = masked.outputs
         domain = domain_of(self._case, outputs)
+        domain = replace(domain, notes=(*domain.notes, *masked.notes))
         if outputs.explained and not self._precision:
             return self._agreed(outputs, domain)
-        if hidden := self._where_masks_hide(outputs):
-            return self._answer("not decided", outputs, f"not decided: {hidden}", reason=hidden)
+        if doubt := masked.doubt:
+            return self._answer("not decided", outputs, f"not decided: {doubt}", reason=doubt)
         if not outputs.explained and near_rounding(outputs):
             reason = "the outputs differ by about as much as rounding does"
             return self._answer("not decided", outputs, f"not decided: {reason}", reason=reason)
         return self._parted(outputs, domain)
-
-    def _where_masks_hide(self, outputs: Outputs) -> str:
-        """Why differing outputs prove nothing: they agree for masks that hide an end alone.
-
-        Which value of a mask hides is not known. Other masks may leave nothing that a position may
-        look at, and what a network answers there is left to its runtime.
-        """
-        probes = self._case.questions.probes
-        if outputs.explained or self._case.questions.images:
-            return ""
-        if self._case.compared is not None and self._tables_differ():
-            return ""  # ids that only some of the inputs have
-        agrees: dict[int | None, list[bool]] = {}
-        for probe, d in zip(probes, outputs.deviations, strict=True):
-            if isinstance(probe, NamedProbe):
-                start = None if probe.name == "example" else probe.mask_start
-                agrees.setdefault(start, []).append(d.explained)
-                if probe.name == "example" and not d.explained:
-                    return ""
-        for start, end in ((1, 0), (0, 1)):
-            if len(agrees.get(start, ())) > 1 and all(agrees[start]):
-                return (
-                    f"the outputs agree where masks are {start} and then {end}, and differ for "
-                    "others, which may hide all that a position looks at"
-                )
-        return ""
 
     def _agreed(self, outputs: Outputs, domain: Domain) -> Answer:
         """The answer for outputs that agree within rounding, of networks of equal precision."""

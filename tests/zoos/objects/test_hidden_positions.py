@@ -1,0 +1,101 @@
+"""Causal attention with a mask: what is answered at positions that look at nothing is left open."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+import zoodiff
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+class Decoder(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Ids and a mask in: one layer of causal attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(40, 16)
+        self.places = torch.nn.Embedding(12, 16)
+        self.project = torch.nn.Linear(16, 48)
+
+    def visible(self, mask: Any) -> Any:
+        places = torch.arange(mask.shape[-1], device=mask.device)
+        return (places[None, :] <= places[:, None])[None] & mask[:, None, :].bool()
+
+    def hidden_scores(self, scores: Any, mask: Any) -> Any:
+        """Alike everywhere: a position that looks at nothing averages over all."""
+        return torch.where(self.visible(mask), scores, torch.full_like(scores, -1e9))
+
+    def position_ids(self, mask: Any) -> Any:
+        return torch.arange(mask.shape[-1], device=mask.device)[None].expand_as(mask)
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        x = self.table(ids) + self.places(self.position_ids(mask))
+        query, key, value = self.project(x).chunk(3, dim=-1)
+        scores = self.hidden_scores(query @ key.transpose(-1, -2) / 4.0, mask)
+        return torch.softmax(scores, dim=-1) @ value
+
+
+class Summed(Decoder):
+    """Two masks are added: a position that looks at nothing averages over those before it."""
+
+    def hidden_scores(self, scores: Any, mask: Any) -> Any:
+        causal = self.visible(torch.ones_like(mask))
+        hidden = torch.where(mask.bool(), 0.0, -1e9)[:, None, :]
+        return scores + hidden + torch.where(causal, 0.0, -1e9)
+
+
+class Unmasked(Decoder):
+    """The mask is read and forgotten."""
+
+    def visible(self, mask: Any) -> Any:
+        return super().visible(torch.ones_like(mask)) & (mask[:, None, :] > -1)
+
+
+class Counted(Summed):
+    """Positions are counted from the first that the mask shows."""
+
+    def position_ids(self, mask: Any) -> Any:
+        return (torch.cumsum(mask, dim=-1) - 1).clamp(min=0).long()
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Any:
+    torch.manual_seed(3)
+    return Decoder().eval()
+
+
+def _with_weights_of(decoder: Any, kind: type[Any]) -> Any:
+    network = kind().eval()
+    network.load_state_dict(copy.deepcopy(decoder.state_dict()))
+    return network
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_positions_that_look_at_nothing_do_not_decide(decoder: Any, left: bool) -> None:
+    ids = torch.arange(20).reshape(2, 10)
+    mask = torch.ones(2, 10, dtype=torch.int64)
+    mask[1, (slice(0, 3) if left else slice(7, 10))] = 0
+    report = zoodiff.diff(decoder, _with_weights_of(decoder, Summed), example=(ids, mask))
+    assert report.same_function is True
+    assert "where a mask hides all that a position looks at" in report.answer.sentence
+
+
+def test_a_mask_that_is_not_read_is_another_function(decoder: Any) -> None:
+    ids = torch.arange(20).reshape(2, 10)
+    mask = torch.ones(2, 10, dtype=torch.int64)
+    mask[1, 7:] = 0
+    report = zoodiff.diff(decoder, _with_weights_of(decoder, Unmasked), example=(ids, mask))
+    assert report.same_function is False
+
+
+def test_other_positions_behind_padding_on_the_left_are_seen(decoder: Any) -> None:
+    ids = torch.arange(20).reshape(2, 10)
+    mask = torch.ones(2, 10, dtype=torch.int64)
+    mask[1, :3] = 0
+    report = zoodiff.diff(decoder, _with_weights_of(decoder, Counted), example=(ids, mask))
+    assert report.same_function is False
