@@ -82,7 +82,7 @@ def _activation(model: nn.Module) -> bool:
             kind = type(child).__name__
             if "GELU" in kind or kind in {"SiLU", "SiLUActivation", "ReLU", "Swish"}:
                 other = nn.ELU() if "ReLU" in kind else nn.ReLU()
-                setattr(module, name, other)
+                setattr(module, name, other.eval())
                 return True
     return False
 
