@@ -1,10 +1,9 @@
-"""Positions of a sequence that a mask hides, whose outputs are left to the runtime.
+"""Positions that look at nothing but hidden ones, whose outputs are left to the runtime.
 
-Which value of a mask hides is not known. It is concluded where two networks agree everywhere on
-all masks that are one value and then the other: then the first shows and the second hides. What a
-network answers at a position that looks at nothing but hidden ones (padding on the left of a
-causal decoder, a row that is all padding) depends on how it writes "minus infinity", and nobody
-reads it.
+Padding on the left of a causal decoder, padding longer than a window, a row that is all padding:
+what a network answers there depends on how it writes "minus infinity", and nobody reads it. Which
+value of a mask hides is not known. It is the one for which two networks agree, on every input, at
+all positions that the mask shows and at those right behind one that it shows.
 """
 
 from __future__ import annotations
@@ -29,6 +28,10 @@ _UNDECIDED = (
 )
 
 
+_SHORTEST = 3
+"""Extent of the positions of a mask; fewer values are rather a choice than a mask."""
+
+
 @dataclass(frozen=True)
 class BesideHidden:
     """The outputs to decide by, without what masks hide."""
@@ -48,23 +51,19 @@ def beside_hidden_positions(case: Case, outputs: Outputs, *, tables_differ: bool
     """
     if outputs.explained or case.questions.images or tables_differ:
         return BesideHidden(outputs)
-    shown = _shown_value(case, outputs)
-    if shown is None:
-        return BesideHidden(outputs)
-    agreeing = _at_shown_positions(case, outputs, shown)
-    if agreeing is not None:
-        return BesideHidden(agreeing, notes=(_NOTE,))
+    for shown in (1, 0):
+        agreeing = _at_deciding_positions(case, outputs, shown)
+        if agreeing is not None:
+            return BesideHidden(agreeing, notes=(_NOTE,))
     pairs = zip(case.questions.probes, outputs.deviations, strict=True)
-    if any(probe.name == "example" and not d.explained for probe, d in pairs):
+    known = _value_that_shows(case, outputs)
+    if known is None or any(p.name == "example" and not d.explained for p, d in pairs):
         return BesideHidden(outputs)
-    return BesideHidden(outputs, doubt=_UNDECIDED.format(shown, 1 - shown))
+    return BesideHidden(outputs, doubt=_UNDECIDED.format(known, 1 - known))
 
 
-def _shown_value(case: Case, outputs: Outputs) -> int | None:
-    """Return the value of masks that shows a position; None where outputs do not tell.
-
-    The networks agree on every mask that is this value and then the other, whatever is hidden.
-    """
+def _value_that_shows(case: Case, outputs: Outputs) -> int | None:
+    """Return the value for which the networks agree on all masks that are it and then the other."""
     agrees: dict[int | None, list[bool]] = {}
     for probe, d in zip(case.questions.probes, outputs.deviations, strict=True):
         if isinstance(probe, NamedProbe) and probe.name != "example":
@@ -73,35 +72,41 @@ def _shown_value(case: Case, outputs: Outputs) -> int | None:
     return next(known, None)
 
 
-def _at_shown_positions(case: Case, outputs: Outputs, shown: int) -> Outputs | None:
-    """Return the outputs with deviations at shown positions in place of those that differ.
+def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs | None:
+    """Return the outputs with deviations at deciding positions in place of those that differ.
 
-    None where the networks differ at a position that a mask shows.
+    None where the networks differ at such a position, or where nothing is a position.
     """
     deviations = []
     for k, (probe, d) in enumerate(zip(case.questions.probes, outputs.deviations, strict=True)):
-        if d.explained or not isinstance(probe, NamedProbe):
+        if d.explained:
             deviations.append(d)
             continue
-        masks = [
-            probe.arrays[each.names[0]] == shown for each in probe.inputs if each.kind == "mask"
-        ]
-        pair = [[_shown(x, masks) for x in run.outputs[k]] for run in case.runs]
-        at_shown = Deviation(d.probe, largest_deviation(*pair, scales_of(*pair)), d.rounding)
-        if not at_shown.explained:
+        if not isinstance(probe, NamedProbe):
             return None
-        deviations.append(at_shown)
+        inputs = [each for each in probe.inputs if each.kind == "mask"]
+        masks = [probe.arrays[each.names[0]] == shown for each in inputs]
+        masks = [mask for mask in masks if mask.ndim > 1 and mask.shape[-1] >= _SHORTEST]
+        if not masks:
+            return None
+        pair = [[_deciding(x, masks) for x in run.outputs[k]] for run in case.runs]
+        rest = Deviation(d.probe, largest_deviation(*pair, scales_of(*pair)), d.rounding)
+        if not rest.explained:
+            return None
+        deviations.append(rest)
     return replace(outputs, deviations=deviations)
 
 
-def _shown(output: NDArray[Any], masks: Sequence[NDArray[np.bool_]]) -> NDArray[Any]:
-    """The part of an output that belongs to shown positions, of rows in which any is shown."""
-    whole = np.ones(output.shape[:1], dtype=bool)
+def _deciding(output: NDArray[Any], masks: Sequence[NDArray[np.bool_]]) -> NDArray[Any]:
+    """The part of an output in rows that masks show anything of, at positions that decide."""
+    rows = np.ones(output.shape[:1], dtype=bool)
     for mask in masks:
-        if mask.ndim and mask.shape[:1] == whole.shape:
-            whole &= mask.reshape(len(mask), -1).any(axis=1)
-    places = np.broadcast_to(whole.reshape(-1, *[1] * (output.ndim - 1)), output.shape).copy()
+        if mask.shape[:1] == rows.shape:
+            rows &= mask.reshape(len(mask), -1).any(axis=1)
+    chosen = np.broadcast_to(rows.reshape(-1, *[1] * (output.ndim - 1)), output.shape).copy()
     for mask in masks:
-        if mask.ndim > 1 and output.shape[: mask.ndim] == mask.shape:
-            places &= mask.reshape(*mask.shape, *[1] * (output.ndim - mask.ndim))
-    return output[places]
+        if output.shape[: mask.ndim] == mask.shape:
+            looking = mask.copy()
+            looking[..., 1:] |= mask[..., :-1]
+            chosen &= looking.reshape(*mask.shape, *[1] * (output.ndim - mask.ndim))
+    return output[chosen]

@@ -40,6 +40,21 @@ class Decoder(torch.nn.Module):  # type: ignore[misc, name-defined]
         return torch.softmax(scores, dim=-1) @ value
 
 
+class Zeroed(Decoder):
+    """Nothing is answered at positions that the mask hides, though they look at others."""
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        return super().forward(ids, mask) * mask[..., None]
+
+
+class Window(Decoder):
+    """A position looks at three others at most."""
+
+    def visible(self, mask: Any) -> Any:
+        places = torch.arange(mask.shape[-1], device=mask.device)
+        return super().visible(mask) & (places[None, :] > places[:, None] - 4)[None]
+
+
 class Summed(Decoder):
     """Two masks are added: a position that looks at nothing averages over those before it."""
 
@@ -47,6 +62,15 @@ class Summed(Decoder):
         causal = self.visible(torch.ones_like(mask))
         hidden = torch.where(mask.bool(), 0.0, -1e9)[:, None, :]
         return scores + hidden + torch.where(causal, 0.0, -1e9)
+
+
+class SummedWindow(Summed, Window):
+    """Both: ``Window`` decides what is seen, ``Summed`` how it is written."""
+
+    def hidden_scores(self, scores: Any, mask: Any) -> Any:
+        near = Window.visible(self, torch.ones_like(mask))
+        hidden = torch.where(mask.bool(), 0.0, -1e9)[:, None, :]
+        return scores + hidden + torch.where(near, 0.0, -1e9)
 
 
 class Unmasked(Decoder):
@@ -85,11 +109,21 @@ def test_positions_that_look_at_nothing_do_not_decide(decoder: Any, left: bool) 
     assert "where a mask hides all that a position looks at" in report.answer.sentence
 
 
-def test_a_mask_that_is_not_read_is_another_function(decoder: Any) -> None:
+def test_padding_beyond_a_window_does_not_decide(decoder: Any) -> None:
     ids = torch.arange(20).reshape(2, 10)
     mask = torch.ones(2, 10, dtype=torch.int64)
     mask[1, 7:] = 0
-    report = zoodiff.diff(decoder, _with_weights_of(decoder, Unmasked), example=(ids, mask))
+    networks = [_with_weights_of(decoder, kind) for kind in (Window, SummedWindow, Decoder)]
+    assert zoodiff.diff(*networks[:2], example=(ids, mask)).same_function is True
+    assert zoodiff.diff(*networks[1:], example=(ids, mask)).same_function is False
+
+
+@pytest.mark.parametrize("kind", [Unmasked, Zeroed])
+def test_a_mask_that_does_other_things_is_another_function(decoder: Any, kind: type[Any]) -> None:
+    ids = torch.arange(20).reshape(2, 10)
+    mask = torch.ones(2, 10, dtype=torch.int64)
+    mask[1, 7:] = 0
+    report = zoodiff.diff(decoder, _with_weights_of(decoder, kind), example=(ids, mask))
     assert report.same_function is False
 
 
