@@ -252,15 +252,24 @@ def _filled(graph: GraphProto, name: str, number: float) -> bool:
 
 
 def _values(graph: GraphProto, name: str) -> list[NDArray[Any]]:
-    """The values of a constant; none where the file makes it otherwise."""
+    """The values of a constant; none where the file makes it otherwise, or they were not read."""
     known = constants(graph).get(name)
     if known is None:
         return []
     made: tuple[TensorProto | NodeProto, ...] = (
-        *(tensor for tensor in graph.initializer if tensor.name == name),
-        *(node for node in graph.node if name in node.output),
+        *(t for t in graph.initializer if t.name == name and _is_read(t)),
+        *(node for node in graph.node if name in node.output and _is_read(node)),
     )
     return [value(one, known) for one in made]
+
+
+def _is_read(source: TensorProto | NodeProto) -> bool:
+    """Whether values are at hand: not those beside the file, nor large ones that were dropped."""
+    if hasattr(source, "op_type"):
+        return all(_is_read(a.t) for a in source.attribute if a.name == "value")
+    tensor = cast("TensorProto", source)
+    listed = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data)
+    return not tensor.external_data and bool(tensor.raw_data or any(map(len, listed)))
 
 
 def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:
