@@ -39,6 +39,7 @@ from zoodiff.equivalence.runs.sides import sides as workers_of
 from zoodiff.equivalence.runs.sizes import at_one_size, at_shapes
 from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
+from zoodiff.equivalence.tables import equal_tables
 from zoodiff.equivalence.unrun import NOTHING_COMPARED, from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
 from zoodiff.errors import MeasurementError, WeightsUnavailableError
@@ -287,7 +288,8 @@ def _with_weights(
         steps = canonical_steps(graphs[0], stored[0]), canonical_steps(graphs[1], stored[1])
         compared = compare_aligned(case.diff.alignment, *weights, steps)
     except MeasurementError as error:
-        return replace(case, no_weights=str(error))
+        tables_equal = equal_tables(case.diff, stored)
+        return replace(case, no_weights=str(error), tables_equal=tables_equal)
     if compared.sameness in _RELATED:
         progress(f"relating the weights of {case.diff.a.name} and {case.diff.b.name}")
     related = _related(case.diff, weights, stored, compared)

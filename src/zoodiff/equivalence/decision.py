@@ -130,7 +130,7 @@ class _Decision:
         """Whether a table of ids may differ: not all of its rows are tried."""
         compared = self._case.compared
         if compared is None:
-            return True
+            return not self._case.tables_equal
         layers = {x.a for x in compared.different} | {x.b for x in compared.different}
         nodes = (*self._diff.a.canonical.nodes, *self._diff.b.canonical.nodes)
         return any(is_embedding(node) and node.name in layers for node in nodes)

@@ -52,6 +52,8 @@ class Case:
     compared: WeightsDiff | None
     relations: tuple[WeightRelation, ...] = ()
     """How weights that differ are related."""
+    tables_equal: bool = False
+    """Whether tables of ids are known to be equal, where weights were not compared."""
     normalisation: Finding | None = None
     """The finding about a normalisation whose numbers are weights; it is among the diff's."""
 

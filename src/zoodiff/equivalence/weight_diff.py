@@ -26,6 +26,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer
+from zoodiff.graph.passes.weights.computed import COMPUTED
 from zoodiff.graph.recurrent import GATES, directions
 from zoodiff.graph.weights import Weights, viewed
 
@@ -149,6 +150,11 @@ def canonical(graph: Graph, stored: Mapping[str, Any]) -> Weights:
     for p in (p for node in graph.nodes for p in node.parameters):
         if p.stored not in stored:
             raise MeasurementError(f"{graph.source} gives no values for its weight {p.stored}")
+        if COMPUTED in p.view:
+            raise MeasurementError(
+                f"{graph.source} computes with its weight {p.stored} before using it, so the "
+                "values that it uses are not known"
+            )
         try:
             weights[p.name] = viewed(p, np.asarray(stored[p.stored])).reshape(p.shape)
         except ValueError:

@@ -62,7 +62,7 @@ def _reshapes(graph: MutableGraph) -> None:
 def after_layout(graph: MutableGraph) -> None:
     """Merge reshapes once more, and rewrite transpositions that only move axes of extent 1."""
     for node in graph.of("Transpose"):
-        if moves_only_ones(graph.shape(node.inputs[0]), node.attributes["perm"]):
+        if node.inputs and moves_only_ones(graph.shape(node.inputs[0]), node.attributes["perm"]):
             graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
     run(graph)
 
