@@ -9,7 +9,8 @@ from typing import Any
 
 LEVELS = ("narrow", "shallow", "short")
 """How much is made smaller: widths too; layers, vocabulary and images; layers and vocabulary."""
-VOCABULARY = 100
+VOCABULARY = 1000
+"""Ids: too many to try them all, so that tables have to be compared, too."""
 IMAGE = 32
 
 _LAYERS = (

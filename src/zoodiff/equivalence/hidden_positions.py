@@ -16,7 +16,13 @@ import numpy as np
 
 from zoodiff.equivalence.outputs import Case, Outputs
 from zoodiff.equivalence.runs.named_probes import NamedProbe
-from zoodiff.equivalence.tolerance import Deviation, largest_deviation, scales_of
+from zoodiff.equivalence.tolerance import (
+    MARGIN,
+    Deviation,
+    largest_deviation,
+    scales_of,
+    spread,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +95,9 @@ def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs 
         masks = [mask for mask in masks if mask.ndim > 1 and mask.shape[-1] >= _SHORTEST]
         if not masks:
             return None
-        pair = [[_deciding(x, masks) for x in run.outputs[k]] for run in case.runs]
+        whole = case.runs[0].outputs[k], case.runs[1].outputs[k]
+        open_rows = _rows_left_open(*whole, masks, d.rounding)
+        pair = [[_deciding(x, masks, open_rows) for x in outputs] for outputs in whole]
         rest = Deviation(d.probe, largest_deviation(*pair, scales_of(*pair)), d.rounding)
         if not rest.explained:
             return None
@@ -97,15 +105,42 @@ def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs 
     return replace(outputs, deviations=deviations)
 
 
-def _deciding(output: NDArray[Any], masks: Sequence[NDArray[np.bool_]]) -> NDArray[Any]:
+def _rows_left_open(
+    first: Sequence[NDArray[Any]],
+    second: Sequence[NDArray[Any]],
+    masks: Sequence[NDArray[np.bool_]],
+    rounding: float,
+) -> NDArray[np.bool_]:
+    """The rows in which outputs by position differ somewhere.
+
+    What is picked or pooled from such a row may be of a position that looks at nothing.
+    """
+    rows = np.zeros(len(masks[0]), dtype=bool)
+    for x, y in zip(first, second, strict=True):
+        if x.shape == y.shape and any(_by_position(x, mask) for mask in masks):
+            apart = np.abs(x.astype(np.float64) - y).reshape(len(x), -1).max(axis=1)
+            near = apart <= MARGIN * rounding * spread(x)
+            rows |= ~near if len(near) == len(rows) else False
+    return rows
+
+
+def _by_position(output: NDArray[Any], mask: NDArray[np.bool_]) -> bool:
+    return output.shape[: mask.ndim] == mask.shape
+
+
+def _deciding(
+    output: NDArray[Any], masks: Sequence[NDArray[np.bool_]], open_rows: NDArray[np.bool_]
+) -> NDArray[Any]:
     """The part of an output in rows that masks show anything of, at positions that decide."""
     rows = np.ones(output.shape[:1], dtype=bool)
+    if not any(_by_position(output, mask) for mask in masks) and rows.shape == open_rows.shape:
+        rows &= ~open_rows
     for mask in masks:
         if mask.shape[:1] == rows.shape:
             rows &= mask.reshape(len(mask), -1).any(axis=1)
     chosen = np.broadcast_to(rows.reshape(-1, *[1] * (output.ndim - 1)), output.shape).copy()
     for mask in masks:
-        if output.shape[: mask.ndim] == mask.shape:
+        if _by_position(output, mask):
             looking = mask.copy()
             looking[..., 1:] |= mask[..., :-1]
             chosen &= looking.reshape(*mask.shape, *[1] * (output.ndim - mask.ndim))

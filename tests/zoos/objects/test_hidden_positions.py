@@ -73,6 +73,18 @@ class SummedWindow(Summed, Window):
         return scores + hidden + torch.where(near, 0.0, -1e9)
 
 
+class Picking(Decoder):
+    """Also answers the position of the largest id, wherever it is."""
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        answers = super().forward(ids, mask)
+        return answers, answers[torch.arange(len(ids)), ids.argmax(dim=-1)]
+
+
+class SummedPicking(Picking, Summed):
+    """The same with masks that are added."""
+
+
 class Unmasked(Decoder):
     """The mask is read and forgotten."""
 
@@ -116,6 +128,14 @@ def test_padding_beyond_a_window_does_not_decide(decoder: Any) -> None:
     networks = [_with_weights_of(decoder, kind) for kind in (Window, SummedWindow, Decoder)]
     assert zoodiff.diff(*networks[:2], example=(ids, mask)).same_function is True
     assert zoodiff.diff(*networks[1:], example=(ids, mask)).same_function is False
+
+
+def test_what_is_picked_from_a_hidden_position_does_not_decide(decoder: Any) -> None:
+    ids = torch.arange(20).reshape(2, 10)
+    mask = torch.ones(2, 10, dtype=torch.int64)
+    mask[1, 7:] = 0
+    networks = [_with_weights_of(decoder, kind) for kind in (Picking, SummedPicking)]
+    assert zoodiff.diff(*networks, example=(ids, mask)).same_function is True
 
 
 @pytest.mark.parametrize("kind", [Unmasked, Zeroed])
