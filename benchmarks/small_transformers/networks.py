@@ -51,15 +51,15 @@ class Sample:
         return [returned] if isinstance(returned, torch.Tensor) else list(returned)
 
     def drawn(self, count: int) -> list[dict[str, torch.Tensor]]:
-        """Return other inputs: ids and real numbers drawn anew, masks that hide more or less."""
+        """Return other inputs: ids and real numbers drawn anew; the first mask hides nothing."""
         generator = torch.Generator().manual_seed(1)
         sets = []
         for k in range(count):
             one = {}
             for name, value in self.inputs.items():
                 if "mask" in name:
-                    one[name] = value.clone()
-                    one[name][..., value.shape[-1] - k - 1 :] = 0
+                    one[name] = torch.ones_like(value)
+                    one[name][..., value.shape[-1] - 2 * k :] = 0
                 elif value.is_floating_point():
                     one[name] = torch.randn(value.shape, generator=generator) * 3.0**k
                 else:

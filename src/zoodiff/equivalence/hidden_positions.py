@@ -132,12 +132,14 @@ def _deciding(
     output: NDArray[Any], masks: Sequence[NDArray[np.bool_]], open_rows: NDArray[np.bool_]
 ) -> NDArray[Any]:
     """The part of an output in rows that masks show anything of, at positions that decide."""
-    rows = np.ones(output.shape[:1], dtype=bool)
-    if not any(_by_position(output, mask) for mask in masks) and rows.shape == open_rows.shape:
-        rows &= ~open_rows
+    rows = np.ones(len(open_rows), dtype=bool)
     for mask in masks:
-        if mask.shape[:1] == rows.shape:
+        if len(mask) == len(rows):
             rows &= mask.reshape(len(mask), -1).any(axis=1)
+    if not any(_by_position(output, mask) for mask in masks):
+        rows &= ~open_rows
+    if output.shape[:1] != rows.shape:  # of all rows together, such as scores of pairs
+        return output.reshape(-1)[: output.size if rows.all() else 0]
     chosen = np.broadcast_to(rows.reshape(-1, *[1] * (output.ndim - 1)), output.shape).copy()
     for mask in masks:
         if _by_position(output, mask):

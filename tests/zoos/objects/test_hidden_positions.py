@@ -85,6 +85,23 @@ class SummedPicking(Picking, Summed):
     """The same with masks that are added."""
 
 
+class Paired(Decoder):
+    """Scores of all pairs of a row of ids and a stored vector, ids along the second axis."""
+
+    def visible(self, mask: Any) -> Any:
+        return mask[:, None, :].bool().expand(-1, mask.shape[-1], -1)
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        return (super().forward(ids, mask)[:, 0] @ self.places.weight[:1].T).T
+
+
+class SummedPaired(Paired):
+    """The same with a mask that is added; a row that is all hidden is answered as if it were not."""
+
+    def hidden_scores(self, scores: Any, mask: Any) -> Any:
+        return scores + torch.where(self.visible(mask), 0.0, -1e4)
+
+
 class Unmasked(Decoder):
     """The mask is read and forgotten."""
 
@@ -130,11 +147,14 @@ def test_padding_beyond_a_window_does_not_decide(decoder: Any) -> None:
     assert zoodiff.diff(*networks[1:], example=(ids, mask)).same_function is False
 
 
-def test_what_is_picked_from_a_hidden_position_does_not_decide(decoder: Any) -> None:
+@pytest.mark.parametrize("kinds", [(Picking, SummedPicking), (Paired, SummedPaired)])
+def test_what_is_picked_from_a_hidden_position_does_not_decide(
+    decoder: Any, kinds: tuple[type[Any], type[Any]]
+) -> None:
     ids = torch.arange(20).reshape(2, 10)
     mask = torch.ones(2, 10, dtype=torch.int64)
     mask[1, 7:] = 0
-    networks = [_with_weights_of(decoder, kind) for kind in (Picking, SummedPicking)]
+    networks = [_with_weights_of(decoder, kind) for kind in kinds]
     assert zoodiff.diff(*networks, example=(ids, mask)).same_function is True
 
 
