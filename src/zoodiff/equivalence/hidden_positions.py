@@ -16,6 +16,7 @@ import numpy as np
 
 from zoodiff.equivalence.outputs import Case, Outputs
 from zoodiff.equivalence.runs.named_probes import NamedProbe
+from zoodiff.equivalence.runs.probes import Probe
 from zoodiff.equivalence.tolerance import (
     MARGIN,
     Deviation,
@@ -61,9 +62,8 @@ def beside_hidden_positions(case: Case, outputs: Outputs, *, tables_differ: bool
         agreeing = _at_deciding_positions(case, outputs, shown)
         if agreeing is not None:
             return BesideHidden(agreeing, notes=(_NOTE,))
-    pairs = zip(case.questions.probes, outputs.deviations, strict=True)
     known = _value_that_shows(case, outputs)
-    if known is None or any(p.name == "example" and not d.explained for p, d in pairs):
+    if known is None or any(d.probe == "example" and not d.explained for d in outputs.deviations):
         return BesideHidden(outputs)
     return BesideHidden(outputs, doubt=_UNDECIDED.format(known, 1 - known))
 
@@ -81,28 +81,55 @@ def _value_that_shows(case: Case, outputs: Outputs) -> int | None:
 def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs | None:
     """Return the outputs with deviations at deciding positions in place of those that differ.
 
-    None where the networks differ at such a position, or where nothing is a position.
+    None where the networks differ at such a position, where nothing is a position, or where they
+    differ for nothing but rows that are hidden as a whole, and the value may as well show them.
     """
-    deviations = []
+    deviations, partial = [], False
     for k, (probe, d) in enumerate(zip(case.questions.probes, outputs.deviations, strict=True)):
         if d.explained:
             deviations.append(d)
             continue
-        if not isinstance(probe, NamedProbe):
-            return None
-        inputs = [each for each in probe.inputs if each.kind == "mask"]
-        masks = [probe.arrays[each.names[0]] == shown for each in inputs]
-        masks = [mask for mask in masks if mask.ndim > 1 and mask.shape[-1] >= _SHORTEST]
+        masks = [mask == shown for mask in _masks(probe)]
         if not masks:
             return None
         whole = case.runs[0].outputs[k], case.runs[1].outputs[k]
         open_rows = _rows_left_open(*whole, masks, d.rounding)
-        pair = [[_deciding(x, masks, open_rows) for x in outputs] for outputs in whole]
-        rest = Deviation(d.probe, largest_deviation(*pair, scales_of(*pair)), d.rounding)
-        if not rest.explained:
+        first, second = ([_deciding(x, masks, open_rows) for x in outputs] for outputs in whole)
+        rest = largest_deviation(first, second, scales_of(first, second))
+        deviations.append(Deviation(d.probe, rest, d.rounding))
+        if not deviations[-1].explained:
             return None
-        deviations.append(rest)
-    return replace(outputs, deviations=deviations)
+        partial |= not any(_alike_rows(mask).any() for mask in masks)
+    sure = partial or _shows_whole_rows(case, shown)
+    return replace(outputs, deviations=deviations) if sure else None
+
+
+def _masks(probe: Probe | NamedProbe) -> list[NDArray[Any]]:
+    """The masks of positions among the inputs; of each row the last axis has the positions."""
+    if not isinstance(probe, NamedProbe):
+        return []
+    arrays = [probe.arrays[each.names[0]] for each in probe.inputs if each.kind == "mask"]
+    return [array for array in arrays if array.ndim > 1 and array.shape[-1] >= _SHORTEST]
+
+
+def _alike_rows(mask: NDArray[Any]) -> NDArray[np.bool_]:
+    alike: NDArray[np.bool_] = (mask == mask[..., :1]).all(axis=-1)
+    return alike
+
+
+def _shows_whole_rows(case: Case, shown: int) -> bool:
+    """Whether a row that is this value everywhere is shown, as far as anything tells.
+
+    The example tells where it has such a row, of either value. Whole numbers that are no truth
+    values are 1 where they show, by custom.
+    """
+    probes = case.questions.probes
+    examples = [m for probe in probes if probe.name == "example" for m in _masks(probe)]
+    rows = [mask[..., 0][_alike_rows(mask)] for mask in examples]
+    whole = {int(value) for values in rows for value in values.reshape(-1)}
+    if whole:
+        return whole == {shown}
+    return shown == 1 and all(m.dtype.kind != "b" for m in _masks(probes[0]))
 
 
 def _rows_left_open(
@@ -146,4 +173,5 @@ def _deciding(
             looking = mask.copy()
             looking[..., 1:] |= mask[..., :-1]
             chosen &= looking.reshape(*mask.shape, *[1] * (output.ndim - mask.ndim))
-    return output[chosen]
+    part: NDArray[Any] = output[chosen]
+    return part

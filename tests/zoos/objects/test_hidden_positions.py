@@ -96,7 +96,7 @@ class Paired(Decoder):
 
 
 class SummedPaired(Paired):
-    """The same with a mask that is added; a row that is all hidden is answered as if it were not."""
+    """The same with a mask that is added; a row that is all hidden is answered like others."""
 
     def hidden_scores(self, scores: Any, mask: Any) -> Any:
         return scores + torch.where(self.visible(mask), 0.0, -1e4)
@@ -156,6 +156,22 @@ def test_what_is_picked_from_a_hidden_position_does_not_decide(
     mask[1, 7:] = 0
     networks = [_with_weights_of(decoder, kind) for kind in kinds]
     assert zoodiff.diff(*networks, example=(ids, mask)).same_function is True
+
+
+class Restless(Decoder):
+    """Answers otherwise where the mask shows everything."""
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        whole = mask.bool().all(dim=-1)[:, None, None]
+        return torch.where(whole, 2.0, 1.0) * super().forward(ids, mask)
+
+
+@pytest.mark.parametrize("length", [7, 10])
+def test_a_mask_that_shows_everything_decides(decoder: Any, length: int) -> None:
+    ids = torch.arange(20).reshape(2, 10)
+    mask = (torch.arange(10) < length).long().expand(2, 10).contiguous()
+    report = zoodiff.diff(decoder, _with_weights_of(decoder, Restless), example=(ids, mask))
+    assert report.same_function is (False if length == 10 else None)
 
 
 @pytest.mark.parametrize("kind", [Unmasked, Zeroed])

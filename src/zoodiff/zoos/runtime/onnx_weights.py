@@ -265,11 +265,18 @@ def _values(graph: GraphProto, name: str) -> list[NDArray[Any]]:
 
 def _is_read(source: TensorProto | NodeProto) -> bool:
     """Whether values are at hand: not those beside the file, nor large ones that were dropped."""
-    if hasattr(source, "op_type"):
+    import onnx
+
+    if isinstance(source, onnx.NodeProto):
         return all(_is_read(a.t) for a in source.attribute if a.name == "value")
     tensor = cast("TensorProto", source)
-    listed = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data)
-    return not tensor.external_data and bool(tensor.raw_data or any(map(len, listed)))
+    return not tensor.external_data and bool(tensor.raw_data or _listed(tensor))
+
+
+def _listed(tensor: Any) -> bool:
+    """Whether a tensor's values are listed one by one."""
+    fields = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data)
+    return any(map(len, fields))
 
 
 def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:
