@@ -206,7 +206,7 @@ def _of(row: Mapping[str, Any], exporter: str) -> Mapping[str, Any] | None:
 
 
 def _answered(verdict: Mapping[str, Any]) -> bool:
-    return verdict["state"] != "export failed"
+    return bool(verdict["state"] != "export failed")
 
 
 def _right(verdict: Mapping[str, Any]) -> bool:

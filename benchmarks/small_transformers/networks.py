@@ -69,7 +69,7 @@ class Sample:
         return sets
 
 
-class Plain(nn.Module):
+class Plain(nn.Module):  # type: ignore[misc]
     """A network with positional inputs of certain names, which returns plain tensors."""
 
     def __init__(self, model: nn.Module, names: tuple[str, ...], fixed: Mapping[str, Any]) -> None:
@@ -191,7 +191,7 @@ def _calls(
     model: nn.Module, configuration: Any
 ) -> Iterator[tuple[tuple[str, ...], dict[str, torch.Tensor], dict[str, Any]]]:
     """Names, inputs and fixed arguments with which a network may run, the usual ones first."""
-    parameters = inspect.signature(model.forward).parameters  # type: ignore[arg-type]
+    parameters = inspect.signature(model.forward).parameters
     main = str(getattr(model, "main_input_name", "input_ids"))
     several = main if main in parameters else next(iter(parameters))
     fixed = {"use_cache": False} if "use_cache" in parameters else {}

@@ -123,7 +123,7 @@ def _shows_whole_rows(case: Case, shown: int) -> bool:
     The example tells where it has such a row, of either value. Whole numbers that are no truth
     values are 1 where they show, by custom.
     """
-    probes = case.questions.probes
+    probes: Sequence[Probe | NamedProbe] = case.questions.probes
     examples = [m for probe in probes if probe.name == "example" for m in _masks(probe)]
     rows = [mask[..., 0][_alike_rows(mask)] for mask in examples]
     whole = {int(value) for values in rows for value in values.reshape(-1)}
