@@ -75,7 +75,7 @@ def _value_that_shows(case: Case, outputs: Outputs) -> int | None:
         if isinstance(probe, NamedProbe) and probe.name != "example":
             agrees.setdefault(probe.mask_start, []).append(d.explained)
     known = (v for v in (1, 0) if len(agrees.get(v, ())) > 1 and all(agrees[v]))
-    return next(known, None)
+    return next((v for v in known if 1 - v not in _whole_rows_of_example(case)), None)
 
 
 def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs | None:
@@ -85,7 +85,8 @@ def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs 
     differ for nothing but rows that are hidden as a whole, and the value may as well show them.
     """
     deviations, partial = [], False
-    for k, (probe, d) in enumerate(zip(case.questions.probes, outputs.deviations, strict=True)):
+    probes: Sequence[Probe | NamedProbe] = case.questions.probes
+    for k, (probe, d) in enumerate(zip(probes, outputs.deviations, strict=True)):
         if d.explained:
             deviations.append(d)
             continue
@@ -123,13 +124,18 @@ def _shows_whole_rows(case: Case, shown: int) -> bool:
     The example tells where it has such a row, of either value. Whole numbers that are no truth
     values are 1 where they show, by custom.
     """
+    whole = _whole_rows_of_example(case)
+    if whole:
+        return whole == {shown}
+    return shown == 1 and all(m.dtype.kind != "b" for m in _masks(case.questions.probes[0]))
+
+
+def _whole_rows_of_example(case: Case) -> set[int]:
+    """The values of masks in the example that are the same in a whole row, which shows it."""
     probes: Sequence[Probe | NamedProbe] = case.questions.probes
     examples = [m for probe in probes if probe.name == "example" for m in _masks(probe)]
     rows = [mask[..., 0][_alike_rows(mask)] for mask in examples]
-    whole = {int(value) for values in rows for value in values.reshape(-1)}
-    if whole:
-        return whole == {shown}
-    return shown == 1 and all(m.dtype.kind != "b" for m in _masks(probes[0]))
+    return {int(value) for values in rows for value in values.reshape(-1)}
 
 
 def _rows_left_open(
