@@ -75,15 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args(arguments)
     rows = _stored(options.file)
+    only = options.only.split(",") if options.only else None
     if not options.table:
-        only = options.only.split(",") if options.only else None
         for name in _chosen(only, rows, again=options.again)[: options.limit or None]:
             row = run_apart(name, options.exporter or EXPORTERS, options.seconds)
             rows[name] = row
             with options.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(_line(row), flush=True)
-    chosen = [row for name, row in rows.items() if not options.only or name in options.only]
+    chosen = [row for name, row in rows.items() if only is None or name in only]
     print_table(chosen)
     return int(any(v["state"] == "wrong" for row in rows.values() for v in _verdicts(row)))
 
