@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -142,10 +142,21 @@ def build(architecture: str) -> Sample:
             except Exception as error:
                 problem = problem or _words(error)
                 continue
-            if outputs and all(bool(torch.isfinite(x).all()) for x in outputs):
+            if not outputs or not all(bool(torch.isfinite(x).all()) for x in outputs):
+                problem = problem or "it gives no finite numbers"
+            elif not _depends(outputs, sample.outputs(sample.drawn(2)[1])):
+                problem = problem or "its outputs do not depend on its inputs"
+            else:
                 return sample
-            problem = problem or "it gives no finite numbers"
     raise NotBuiltError(problem)
+
+
+def _depends(outputs: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
+    """Whether each of the outputs is another one for other inputs."""
+    return all(
+        float((x - y).abs().max()) > 1e-3 * float(x.abs().max())
+        for x, y in zip(outputs, others, strict=True)
+    )
 
 
 def _words(error: Exception) -> str:
