@@ -157,6 +157,10 @@ _WORDS = _rules(
     (r"^rexnet_v1_", "rexnet_"),
     (r"^squeezenet_?1\.", "squeezenet1_"),
     (r"^pp(?=hgnet|lcnet)", ""),
+    (r"^lcnet_?(?=\d{3}$)", "lcnet_"),
+    (r"^mobilevit_v2_?(?=\d)", "mobilevitv2_"),
+    (r"^(hiera\w*)_hf$", r"\1"),
+    (r"^efficientnet_?2_rw_", "efficientnet_v2_rw_"),
     (r"^(xception\d+)_deeplab$", r"\1"),
 )
 """Other words for the same thing."""
