@@ -302,13 +302,13 @@ def test_files_that_are_written(world: World) -> None:
     for kind in ("dot", "json"):
         piped(world, ["show", first, "--save", f"graph.{kind}"])
     written = [
-        *(world.folder / "report").iterdir(),
+        *(p for p in (world.folder / "report").rglob("*") if p.is_file()),
         *(p for p in (world.folder / "proof").rglob("*") if p.suffix in (".md", ".json", ".py")),
         *(world.folder / f"graph.{kind}" for kind in ("dot", "json")),
     ]
     assert {p.suffix for p in written} >= {".html", ".md", ".csv", ".json", ".py", ".dot"}
     for path in written:
-        text = path.read_bytes().decode("utf-8")
+        text = harmless.without_libraries(path.read_bytes().decode("utf-8"))
         assert not harmless.problems(text, allowed="\n\t"), path
         if path.suffix == ".py":
             compile(text, str(path), "exec")

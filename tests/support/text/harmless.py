@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 from support.text import hostile_texts
+from zoodiff import report
 
 _EMPTY = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
 _EMPTY |= {*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
@@ -50,3 +52,11 @@ def uncoloured(text: str) -> str:
     for raw in _RAW:
         assert raw not in text.replace("\r\n", "\n"), repr(raw)
     return _RICH.sub("", text)
+
+
+def without_libraries(page: str) -> str:
+    """The text of a report without its libraries, whose own texts have such marks."""
+    folder = Path(report.__file__).parent / "assets" / "vendor"
+    for path in sorted(folder.glob("*.js")):
+        page = page.replace(path.read_text(encoding="utf-8").strip(), "")
+    return page
