@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from zoodiff.frontends.onnx.file import graph_from_model
+from zoodiff.frontends.onnx.runtime_operators import rewritten
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import run, unsupported
 from zoodiff.graph.ir import Graph
@@ -381,6 +382,22 @@ def test_integers_stay_visible() -> None:
 def test_what_is_not_understood_stays_as_it_is(case: Case) -> None:
     graph = canonical(graph_from_model(case.model(), "case"))
     assert f"{MICROSOFT}::{case.op}" in {node.op for node in graph.nodes}
+
+
+@pytest.mark.parametrize("change", ["attribute", "input", "output"])
+@pytest.mark.parametrize("name", ["gelu", "skip_layer_norm", "attention", "fused_matmul_0000"])
+def test_a_node_with_something_unknown_stays_as_it_is(name: str, change: str) -> None:
+    model = CASES[name].model()
+    node = model.graph.node[-1]
+    if change == "attribute":
+        node.attribute.append(helper.make_attribute("later", 2))
+    elif change == "input":
+        node.input.extend([""] * (9 - len(node.input)) + ["x"])
+        node.input.append("more")
+        model.graph.initializer.append(numpy_helper.from_array(real(8), "more"))
+    else:
+        node.output.extend([""] * (5 - len(node.output)) + ["more"])
+    assert [new.op_type for new in rewritten(model)] == [n.op_type for n in model.graph.node]
 
 
 def test_a_table_of_integers_is_an_embedding() -> None:

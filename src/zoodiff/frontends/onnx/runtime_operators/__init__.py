@@ -9,12 +9,33 @@ fully understood, such as attention with a cache of past keys, stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
 from zoodiff.frontends.onnx.runtime_operators import attention, layers, products
 from zoodiff.frontends.onnx.runtime_operators.rewriting import Rewriter, Rewriting, around_of
 
 _DOMAIN = "com.microsoft"
 _OPERATORS = {**attention.OPERATORS, **layers.OPERATORS, **products.OPERATORS}
+_HEADS = frozenset({"mask_filter_value", "num_heads", "scale", "unidirectional"})
+_PACKED = _HEADS | {"do_rotary", "past_present_share_buffer"}
+_FACTORS = frozenset({"alpha", "transA", "transB", "transBatchA", "transBatchB"})
+_ATTRIBUTES: Mapping[str, frozenset[str] | None] = {
+    "Attention": _PACKED | {"qkv_hidden_sizes", "rotary_embedding_dim"},
+    "EmbedLayerNormalization": frozenset({"epsilon", "mask_index_type"}),
+    "FusedConv": None,
+    "FusedGemm": None,
+    "FusedMatMul": _FACTORS,
+    "MultiHeadAttention": _HEADS,
+    "QAttention": _PACKED,
+    "QuickGelu": frozenset({"alpha"}),
+    "SimplifiedLayerNormalization": frozenset({"axis", "epsilon", "stash_type"}),
+    "SkipLayerNormalization": frozenset({"epsilon"}),
+    "SkipSimplifiedLayerNormalization": frozenset({"epsilon"}),
+    "TransposeMatMul": _FACTORS,
+}
+"""The attributes that are understood, of operators with any; None: all go on to ONNX's operator. A
+node with another one stays as it is."""
 
 
 def rewritten(model: ModelProto) -> list[NodeProto]:
@@ -27,7 +48,7 @@ def rewritten(model: ModelProto) -> list[NodeProto]:
     for node in model.graph.node:
         rewriter = _rewriter(node)
         rewriting = Rewriting(node, around)
-        if rewriter is not None and rewriter(rewriting):
+        if rewriter is not None and rewriter(rewriting) and rewriting.is_whole():
             nodes.extend(rewriting.nodes)
         else:
             nodes.append(node)
@@ -35,6 +56,9 @@ def rewritten(model: ModelProto) -> list[NodeProto]:
 
 
 def _rewriter(node: NodeProto) -> Rewriter | None:
+    known = _ATTRIBUTES.get(node.op_type, frozenset())
+    if known is not None and not known.issuperset(a.name for a in node.attribute):
+        return None
     if node.domain == _DOMAIN:
         return _OPERATORS.get(node.op_type)
     # ONNX Runtime registers this operator in ONNX's domain, where ONNX has none of that name.

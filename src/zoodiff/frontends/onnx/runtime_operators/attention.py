@@ -59,9 +59,10 @@ def _multi_head_attention(r: Rewriting) -> bool:
 def _attended(
     r: Rewriting, parts: Sequence[str], sizes: Sequence[int], masks: tuple[str, str]
 ) -> bool:
-    """Add attention over heads; False for a mask of lengths, or a causal one that cannot be made.
+    """Add attention over heads; False for masks of other forms, and causal ones before Trilu.
 
-    ``masks`` are a mask of ones and zeros by batch and key, and a bias that is added to scores.
+    ``masks`` are one of ones and zeros by batch and key, or of the length of each sequence, and a
+    bias that is added to scores.
     """
     heads = int(r.attributes.get("num_heads", 0))
     causal = r.flag("unidirectional")

@@ -12,6 +12,8 @@ def _activated(r: Rewriting, data: str, activation: str, numbers: Sequence[float
     if activation not in _ACTIVATIONS:
         return False
     names = _ACTIVATIONS[activation]
+    if len(numbers) > len(names):
+        return False
     if activation == "Clip":
         if len(numbers) != 2 or r.opset < _CLIP_BY_INPUTS:
             return False
@@ -167,6 +169,7 @@ def _embed_layer_norm(r: Rewriting) -> bool:
     words, positions, segments = (r.given(i) for i in (2, 3, 4))
     if r.output(1) or bool(r.given(1)) != bool(segments):
         return False
+    r.without_effect.add(r.given(7))  # the mask is for the output that is not there
     total = r.add("Gather", words, r.given(0), axis=0)
     if r.given(8):
         place = r.add("Gather", positions, r.given(8), axis=0)

@@ -35,6 +35,8 @@ class Rewriting:
             a.name: helper.get_attribute_value(a) for a in node.attribute
         }
         self.nodes: list[NodeProto] = []
+        self.without_effect: set[str] = set()
+        """Inputs that the outputs in use do not depend on."""
         self._around = around
         self._label = node.name or next(iter(node.output), node.op_type)
 
@@ -84,6 +86,14 @@ class Rewriting:
     def flag(self, name: str) -> bool:
         """Return whether an attribute is there and not 0."""
         return bool(self.attributes.get(name, 0))
+
+    def is_whole(self) -> bool:
+        """Whether the new nodes read every input and compute every output of the node."""
+        read = {name for node in self.nodes for name in node.input} | self.without_effect
+        computed = {name for node in self.nodes for name in node.output}
+        return read.issuperset(filter(None, self.node.input)) and computed.issuperset(
+            filter(None, self.node.output)
+        )
 
     def add(self, op: str, *inputs: str, result: str = "", **attributes: Any) -> str:
         """Add a node of ONNX's own domain and return the name of its output.
