@@ -63,9 +63,9 @@ class Changes(Displayed):
             "accuracy": "accuracies",
             "latency": "ratios of latencies",
         }
-        one = {**{kind: kind for kind in KINDS}, "latency": "ratio of latencies"}
+        single = {**{kind: kind for kind in KINDS}, "latency": "ratio of latencies"}
         parts = [
-            f"{number:,} {one[kind] if number == 1 else many[kind]}"
+            f"{number:,} {single[kind] if number == 1 else many[kind]}"
             for kind, number in counted.items()
             if number
         ]
@@ -96,7 +96,7 @@ def changes(old: StudyResult, new: StudyResult) -> Changes:
     never quite the same: the ratio of two entries, measured within each run, changed if both
     intervals, each widened by the noise of its run, have no value in common.
     """
-    found = Changes(_named(old), _named(new))
+    between = Changes(_named(old), _named(new))
     for kind, compared in (
         ("graph", _graphs),
         ("answer", _answers),
@@ -105,10 +105,10 @@ def changes(old: StudyResult, new: StudyResult) -> Changes:
         ("latency", _latencies),
     ):
         outcomes = list(compared(old, new))
-        found.changed += [each for each in outcomes if isinstance(each, Change)]
-        found.not_comparable += [each for each in outcomes if isinstance(each, str)]
-        found.unchanged[kind] = outcomes.count(None)  # type: ignore[index]
-    return found
+        between.changed += [each for each in outcomes if isinstance(each, Change)]
+        between.not_comparable += [each for each in outcomes if isinstance(each, str)]
+        between.unchanged[kind] = outcomes.count(None)  # type: ignore[index]
+    return between
 
 
 _Outcomes = Iterator[Change | str | None]

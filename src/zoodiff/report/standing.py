@@ -107,7 +107,7 @@ def standings(result: StudyResult) -> dict[str, Standing]:
     by_comparison: dict[str, list[Difference]] = {}
     for difference in result.differences:
         by_comparison.setdefault(difference.comparison, []).append(difference)
-    found = {}
+    by_name = {}
     for name in dict.fromkeys([*grouped, *stated]):
         graphs = grouped.get(name, [])
         described = {entry for entries in graphs for entry in entries}
@@ -119,10 +119,10 @@ def standings(result: StudyResult) -> dict[str, Standing]:
             if entry not in described and model_of(entry) not in models
         )
         if len(described) + len(missing) > 1:
-            found[name] = Standing(
+            by_name[name] = Standing(
                 name, tuple(graphs), missing, _numbered(graphs, by_comparison.get(name, ()))
             )
-    return found
+    return by_name
 
 
 def _by_fingerprint(

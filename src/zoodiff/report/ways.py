@@ -21,13 +21,13 @@ class Way:
 
 def ways(result: StudyResult, rankings: Sequence[Ranking]) -> tuple[Way, ...]:
     """Return how the numbers came about that this study has."""
-    found = [
+    ways_used = [
         Way(ranking.heading, ranking.lead, ranking.conditions)
         for ranking in rankings
         if not ranking.empty
     ]
     if result.explanations:
-        found.append(
+        ways_used.append(
             Way(
                 "Parts of a difference in accuracy",
                 "Each network was run with its own preprocessing, with the other's and with every "
@@ -37,7 +37,7 @@ def ways(result: StudyResult, rankings: Sequence[Ranking]) -> tuple[Way, ...]:
             )
         )
     if any(isinstance(record.values, ArchitectureValues) for record in result.records):
-        found.append(
+        ways_used.append(
             Way(
                 "Counts",
                 "Parameters, MACs and layers are counted on the network's canonical graph, which "
@@ -45,7 +45,7 @@ def ways(result: StudyResult, rankings: Sequence[Ranking]) -> tuple[Way, ...]:
             )
         )
     if result.graphs or result.differences:
-        found.append(
+        ways_used.append(
             Way(
                 "Is it one network?",
                 "Each two distinct graphs of a comparison are aligned layer by layer, and every "
@@ -56,7 +56,7 @@ def ways(result: StudyResult, rankings: Sequence[Ranking]) -> tuple[Way, ...]:
             )
         )
     if result.choice is not None:
-        found.append(
+        ways_used.append(
             Way(
                 "Accuracy and cost",
                 "Measured numbers count, and where there are none what the zoos claim. A network "
@@ -64,4 +64,4 @@ def ways(result: StudyResult, rankings: Sequence[Ranking]) -> tuple[Way, ...]:
                 "and claimed accuracies have separate fronts, since they are of other images.",
             )
         )
-    return tuple(found)
+    return tuple(ways_used)
