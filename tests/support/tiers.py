@@ -56,6 +56,15 @@ def _imported(node: ast.AST) -> Iterator[str]:
         yield name.value if isinstance(name, ast.Constant) else ""
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call bytes that are no text by their argument and number.
+
+    The processes of a tier must agree on the names of all tests, and compressed bytes hold a time.
+    """
+    is_data = isinstance(val, bytes) and not (val.isascii() and val.decode("ascii").isprintable())
+    return argname if is_data else None
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tier", choices=TIERS, help="run the tests of one tier")
 
