@@ -63,8 +63,8 @@ def canonical_steps(graph: Graph, stored: Mapping[str, Any]) -> Weights:
     """The steps of the weights of a canonical graph that are stored as integers, by name."""
     steps_by_name: Weights = {}
     for p in (p for node in graph.nodes for p in node.parameters):
-        if p.steps and p.stored in stored:
-            steps = step_sizes(p, np.shape(stored[p.stored]))
+        if (p.steps or p.steps_in in stored) and p.stored in stored:
+            steps = step_sizes(p, np.shape(stored[p.stored]), stored.get(p.steps_in))
             steps_by_name[p.name] = steps.reshape(p.shape)
     return steps_by_name
 

@@ -44,7 +44,8 @@ class Parameter:
 
     ``steps`` are set for a weight that is stored as integers: the real number that an integer step
     of 1 stands for, either one for the tensor or one per channel along ``steps_axis`` of the
-    stored tensor.
+    stored tensor. Where there is a step for each block of ``steps_block`` elements along
+    ``steps_axis``, ``steps_in`` names the stored tensor that has them.
 
     ``computed_by`` is set for a weight that the source computes from constants: the name of the
     operation, and the operator with its settings.
@@ -61,6 +62,8 @@ class Parameter:
     steps: tuple[float, ...] = ()
     steps_axis: int = 0
     computed_by: tuple[str, ...] = ()
+    steps_in: str = ""
+    steps_block: int = 0
 
     @property
     def stored(self) -> str:
@@ -232,6 +235,8 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
         _numbers(raw.get("steps", ())),
         _whole(raw.get("steps_axis", 0)),
         tuple(_text(part) for part in raw.get("computed_by", ())),
+        _text(raw.get("steps_in", "")),
+        _whole(raw.get("steps_block", 0)),
     )
 
 

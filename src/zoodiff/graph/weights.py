@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter
 from zoodiff.graph.layers import LayerGraph
 
@@ -136,18 +137,39 @@ def viewed(parameter: Parameter, stored: NDArray[Any]) -> NDArray[Any]:
     return stored
 
 
-def step_sizes(parameter: Parameter, stored: Sequence[int]) -> Any:
+def step_sizes(
+    parameter: Parameter, stored: Sequence[int], of_blocks: NDArray[Any] | None = None
+) -> Any:
     """Return the quantisation step of each element of a canonical weight; None for real numbers.
 
-    ``stored`` is the shape in which the framework stores the weight.
+    ``stored`` is the shape in which the framework stores the weight, ``of_blocks`` the tensor
+    ``steps_in``. Raises MeasurementError where that has not one step per block.
     """
     steps = np.asarray(parameter.steps)
+    if parameter.steps_in and of_blocks is not None:
+        return viewed(parameter, _spread(parameter, tuple(stored), of_blocks))
     if not steps.size:
         return None
     along = [1] * len(stored)
     if steps.size > 1:
         along[parameter.steps_axis] = steps.size
     return viewed(parameter, np.broadcast_to(steps.reshape(along), tuple(stored)))
+
+
+def _spread(parameter: Parameter, stored: tuple[int, ...], of_blocks: NDArray[Any]) -> NDArray[Any]:
+    """The step of each element of a stored weight, given those of its blocks."""
+    axis, size = parameter.steps_axis, parameter.steps_block
+    if size < 1 or not 0 <= axis < len(stored):
+        raise MeasurementError(f"the blocks of the weight {parameter.stored} are malformed")
+    shape = [*stored]
+    shape[axis] = -(-stored[axis] // size)
+    if of_blocks.size != prod(shape):
+        raise MeasurementError(
+            f"{parameter.steps_in} has {of_blocks.size} steps for the {prod(shape)} blocks of "
+            f"{parameter.stored}"
+        )
+    steps = np.abs(of_blocks.astype(np.float64)).reshape(shape)
+    return np.repeat(steps, size, axis).take(range(stored[axis]), axis)
 
 
 def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> None:

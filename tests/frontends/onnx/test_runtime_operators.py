@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,72 +13,21 @@ pytest.importorskip("onnxruntime")
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from support.operator_cases import (
+    MICROSOFT,
+    Case,
+    assert_equal,
+    positive,
+    real,
+    whole,
+)
 from zoodiff.frontends.onnx.file import graph_from_model
 from zoodiff.frontends.onnx.runtime_operators import rewritten
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.interpreter.run import run, unsupported
-from zoodiff.graph.ir import Graph
+from zoodiff.graph.interpreter.run import run
 from zoodiff.zoos.runtime.onnx_session import Session
 
 pytestmark = pytest.mark.onnx
-
-RNG = np.random.default_rng(7)
-MICROSOFT = "com.microsoft"
-
-
-def real(*shape: int) -> Any:
-    return RNG.standard_normal(shape, dtype=np.float32)
-
-
-def positive(*shape: int) -> Any:
-    return (RNG.random(shape) + 0.5).astype(np.float32)
-
-
-def whole(*shape: int, low: int = -100, high: int = 100, dtype: str = "int8") -> Any:
-    return RNG.integers(low, high, shape).astype(dtype)
-
-
-@dataclass
-class Case:
-    """A node with the values of its inputs; those named in ``fed`` are inputs of the network."""
-
-    op: str
-    inputs: Mapping[str, Any]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    fed: tuple[str, ...] = ("x",)
-    outputs: tuple[str, ...] = ("y",)
-    domain: str = MICROSOFT
-    before: tuple[Any, ...] = ()
-    tolerance: float = 2e-5
-
-    def model(self, opset: int = 17) -> Any:
-        absent = {name for name, values in self.inputs.items() if values is None}
-        computed = {name for node in self.before for name in node.output}
-        names = ["" if name in absent else name for name in self.inputs if name[0] != "_"]
-        node = helper.make_node(
-            self.op, names, list(self.outputs), name="node", domain=self.domain, **self.attributes
-        )
-        fed = [
-            helper.make_tensor_value_info(
-                name,
-                helper.np_dtype_to_tensor_dtype(self.inputs[name].dtype),
-                self.inputs[name].shape,
-            )
-            for name in self.fed
-        ]
-        stored = [
-            numpy_helper.from_array(values, name)
-            for name, values in self.inputs.items()
-            if values is not None and name not in self.fed and name not in computed
-        ]
-        results = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
-            for name in self.outputs
-            if name
-        ]
-        graph = helper.make_graph([*self.before, node], "case", fed, results, stored)
-        opsets = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 
 def _matrix(rows: int, columns: int, turned: int, batches_inside: int) -> tuple[int, ...]:
@@ -330,32 +277,6 @@ def test_norms_and_activations_are_read_in_opsets_before_theirs(name: str) -> No
     assert_equal(CASES[name], CASES[name].model(opset=13))
 
 
-def in_real_numbers(graph: Graph) -> Graph:
-    """The graph without the rounding of data to integers, which the interpreter does not do."""
-    nodes = [
-        replace(node, attributes={k: v for k, v in node.attributes.items() if k != "quantized"})
-        for node in graph.nodes
-    ]
-    return replace(graph, nodes=tuple(nodes))
-
-
-def assert_equal(case: Case, model: Any) -> None:
-    feeds = {name: case.inputs[name] for name in case.fed}
-    content = model.SerializeToString()
-    session = Session(content, lambda: model, name="case", threads=1)
-    expected = session.run_named(feeds)
-    graph = in_real_numbers(
-        canonical(graph_from_model(onnx.ModelProto.FromString(content), "case"))
-    )
-    assert unsupported(graph, opaque=True) == []
-    results = run(graph, feeds, session.weights_access())
-    for tensor, (name, wanted) in zip(graph.outputs, expected.items(), strict=True):
-        spread = float(np.std(wanted))
-        np.testing.assert_allclose(
-            results[tensor.name], wanted, rtol=0, atol=case.tolerance * spread, err_msg=name
-        )
-
-
 def test_integers_stay_visible() -> None:
     graph = canonical(graph_from_model(CASES["dynamic_quantised_product"].model(), "case"))
     assert [node.attributes.get("quantized") for node in graph.nodes] == [True]
@@ -373,11 +294,14 @@ def test_integers_stay_visible() -> None:
         ),
         Case(
             "MatMulNBits",
-            {"x": real(2, 32), "w": whole(4, 1, 16, low=0, dtype="uint8"), "s": positive(4)},
+            {
+                **{"x": real(2, 32), "w": whole(4, 1, 16, low=0, dtype="uint8")},
+                **{"s": positive(4), "z": None, "order": np.arange(32, dtype=np.int32)},
+            },
             {"K": 32, "N": 4, "bits": 4, "block_size": 32},
         ),
     ],
-    ids=["a cache of past keys", "packed weights"],
+    ids=["a cache of past keys", "weights in another order"],
 )
 def test_what_is_not_understood_stays_as_it_is(case: Case) -> None:
     graph = canonical(graph_from_model(case.model(), "case"))

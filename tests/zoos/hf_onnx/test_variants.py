@@ -100,13 +100,14 @@ def test_every_variant_is_compared_with_the_first(repository: Path) -> None:
         for reference in registry.expanded(f"hf-onnx:{repository}@*")[1:]
     }
     relations = {name: report.answer.relation for name, report in reports.items()}
-    blocks = relations.pop("q4")
     assert relations == dict.fromkeys(
-        ("fp16", "q8", "int8", "uint8"), "same network, other precision"
+        ("fp16", "q8", "int8", "uint8", "q4"), "same network, other precision"
     )
-    # Products of 4-bit blocks are no operator that the frontend knows; they are run and named.
-    assert blocks == "different functions"
-    assert [finding.code for finding in reports["q4"].findings] == ["ARC142"]
+    (finding,) = reports["q4"].findings
+    assert (finding.code, finding.right) == ("ARC171", "real numbers with 4-bit weights")
+    weights = reports["q4"].answer.evidence.weights
+    assert weights is not None
+    assert weights.sameness == "equal after quantisation"
     outputs = reports["q4"].answer.evidence.outputs
     assert outputs is not None
     assert 0.001 < outputs.deviation < 0.2

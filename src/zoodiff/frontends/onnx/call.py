@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.frontends.builder import LinearOrder, WeightViews
 from zoodiff.frontends.onnx.protobuf import NodeProto
@@ -47,6 +47,8 @@ class Weight:
     steps: tuple[float, ...] = ()
     """See ``Parameter.steps``."""
     steps_axis: int = 0
+    steps_in: str = ""
+    steps_block: int = 0
     computed_by: tuple[str, ...] = ()
     """See ``Parameter.computed_by``."""
     of_shape: bool = False
@@ -61,6 +63,8 @@ class Weight:
             self.dtype,
             steps=self.steps,
             steps_axis=self.steps_axis,
+            steps_in=self.steps_in,
+            steps_block=self.steps_block,
             computed_by=self.computed_by,
         )
 
@@ -211,7 +215,7 @@ class Call:
         parameters += [w.parameter(trainable=False) for w in frozen if w is not None]
         outputs = self.emit(
             NodeRequest(
-                operation.quantized(self.quantized),
+                operation.quantized(self.quantized or _of_weights(operation, operands)),
                 [value for value in operands if isinstance(value, Value)],
                 list({p.name: p for p in parameters}.values()),
                 step=step,
@@ -227,7 +231,16 @@ class Call:
         return outputs[0]
 
 
-WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
+def _of_weights(
+    operation: Operation, operands: Iterable[Value | Weight | None]
+) -> Literal["weights", False]:
+    """ "weights" for a layer on real numbers whose weight is stored as integers."""
+    whole = any(isinstance(w, Weight) and "int" in w.dtype for w in operands)
+    return "weights" if whole and operation.op in _LAYERS else False
+
+
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm"})
+WEIGHTS = ("float", "bfloat", "int2", "int4", "int8", "uint2", "uint4", "uint8", "int32")
 """Number types of weights, including quantised weights and their biases; int64 is for shapes."""
 
 Handler = Callable[[Call], Value | list[Value] | None]

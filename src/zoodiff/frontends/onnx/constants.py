@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.frontends.onnx import integers
 from zoodiff.frontends.onnx.call import Value, Weight
 from zoodiff.frontends.onnx.protobuf import NodeProto, TensorProto
+from zoodiff.frontends.onnx.runtime_operators.blocked import is_blocked, weight_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,6 +153,8 @@ def computed(
 
     if node.op_type == "Constant":
         return [_constant(node)]
+    if is_blocked(node):
+        return [weight_of(node, operands)]
     weights = [weight for weight in operands if weight is not None]
     outputs = []
     for name in (n for n in node.output if n):
@@ -184,7 +187,13 @@ def computed(
         if any(w.of_shape for w in weights) and not any(_learned(w) for w in weights):
             weight = replace(weight, of_shape=True)
         if stepped is not None:
-            weight = replace(weight, steps=stepped.steps, steps_axis=stepped.steps_axis)
+            weight = replace(
+                weight,
+                steps=stepped.steps,
+                steps_axis=stepped.steps_axis,
+                steps_in=stepped.steps_in,
+                steps_block=stepped.steps_block,
+            )
         outputs.append(weight)
     return outputs
 

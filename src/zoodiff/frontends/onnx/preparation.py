@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.onnx import runtime_operators
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
+from zoodiff.frontends.onnx.runtime_operators.blocked import with_blocks
 from zoodiff.frontends.onnx.runtime_operators.tables import with_real_tables
 
 
@@ -39,7 +40,7 @@ def plain_nodes(model: ModelProto) -> list[NodeProto]:
         return nodes
     dims = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     ends = frozenset(output.name for output in model.graph.output)
-    return with_real_tables(nodes, dims, ends)
+    return with_real_tables(with_blocks(nodes, dims), dims, ends)
 
 
 def check_opset(model: ModelProto, source: str) -> None:

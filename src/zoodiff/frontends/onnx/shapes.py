@@ -18,6 +18,7 @@ from zoodiff.frontends.onnx.protobuf import (
     TypeProto,
     ValueInfoProto,
 )
+from zoodiff.frontends.onnx.runtime_operators.blocked import declare
 
 Shape = tuple[int, ...]
 STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
@@ -94,6 +95,7 @@ def inferred(
     opset = next((domain.version for domain in model.opset_import if not domain.domain), 1)
     stand_in = type(model)()
     stand_in.CopyFrom(model)
+    declare(stand_in)
     for node in stand_in.graph.node:
         if is_standard(node):
             operand_names = [node.input[p] for p in operands(node.op_type, len(node.input))]

@@ -17,6 +17,11 @@ from zoodiff.frontends.onnx.integers import (
     scales_behind,
 )
 from zoodiff.frontends.onnx.protobuf import GraphProto, NodeProto
+from zoodiff.frontends.onnx.runtime_operators.blocked import (
+    BlockedQuantisation,
+    is_blocked,
+    quantisation_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,20 +70,27 @@ class Stored:
         return turned(self.scale), turned(self.zero_point)
 
 
+Quantisation = Stored | BlockedQuantisation
+
+
 def stored_weights(
     graph: GraphProto, ranks: Mapping[str, int], read: Callable[[str], NDArray[Any] | None]
-) -> dict[str, Stored]:
+) -> dict[str, Quantisation]:
     """Return the quantisation of each integer weight of a graph, by name.
 
     ``ranks`` has the rank of every initialiser and constant; ``read`` returns the values of one, or
     None for a tensor that is computed.
     """
-    by_name: dict[str, Stored] = {}
+    by_name: dict[str, Quantisation] = {}
     origin = {name: name for name in ranks}
     behind = {output: chain.scale for output, chain in scales_behind(graph).items()}
     for node in graph.node:
         if node.op_type in _MOVED and node.input and node.input[0] in origin:
             origin[node.output[0]] = origin[node.input[0]]
+        if is_blocked(node):
+            blocked = _in_blocks(node, read)
+            by_name |= {} if blocked is None else {node.input[0]: blocked}
+            continue
         of_scale = node.op_type == "DequantizeLinear"
         operands = _OF_DEQUANTISATION if of_scale else operands_of(node.op_type, len(node.input))
         for operand in operands:
@@ -91,6 +103,16 @@ def stored_weights(
                 if stored is not None:
                     by_name[name] = stored
     return by_name
+
+
+def _in_blocks(
+    node: NodeProto, read: Callable[[str], NDArray[Any] | None]
+) -> BlockedQuantisation | None:
+    tensors = [read(name) for name in node.input if name]
+    if any(tensor is None for tensor in tensors):
+        return None
+    stored, scales, *zero = [tensor for tensor in tensors if tensor is not None]
+    return quantisation_of(node, stored, scales, zero[0] if zero else None)
 
 
 def _input_at(inputs: Sequence[str], place: int | None) -> str:

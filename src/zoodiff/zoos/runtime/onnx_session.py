@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto, TensorProto
-    from zoodiff.zoos.runtime.onnx_integers import Stored
+    from zoodiff.zoos.runtime.onnx_integers import Quantisation
 
 
 class Session:
@@ -80,6 +80,7 @@ class Session:
 
         Integers whose scale the file gives are converted to real numbers.
         """
+        from zoodiff.frontends.onnx.runtime_operators.blocked import BlockedQuantisation
         from zoodiff.zoos.runtime.onnx_weights import computed
 
         stored, read = self._stored()
@@ -95,6 +96,11 @@ class Session:
             name: shape for name, (shape, kind) in self._kinds().items() if _holds_weights(kind)
         }
         shapes |= {name: array.shape for name, array in computed_arrays.items()}
+        shapes |= {
+            name: quantisation.blocks.extents
+            for name, quantisation in stored.items()
+            if isinstance(quantisation, BlockedQuantisation)
+        }
         return WeightsAccess(shapes, real, self._replace)
 
     def _kinds(self) -> dict[str, tuple[tuple[int, ...], int]]:
@@ -102,7 +108,7 @@ class Session:
 
         return constants(self.model().graph)
 
-    def _stored(self) -> tuple[dict[str, Stored], Callable[[str], NDArray[Any]]]:
+    def _stored(self) -> tuple[dict[str, Quantisation], Callable[[str], NDArray[Any]]]:
         """Return the quantisations of integer tensors, and a function that reads any tensor."""
         from zoodiff.frontends.onnx.preparation import plain_nodes
         from zoodiff.zoos.runtime.onnx_integers import stored_weights
@@ -138,7 +144,7 @@ class Session:
         typed = {}
         for name, array in weights.items():
             dtype = dtype_of(kinds[name][1]) if name in kinds else array.dtype
-            integers = name in stored and np.issubdtype(dtype, np.integer)
+            integers = name in stored and not np.issubdtype(dtype, np.floating)
             typed[name] = (
                 stored[name].integers(array, dtype) if integers else np.asarray(array, dtype=dtype)
             )

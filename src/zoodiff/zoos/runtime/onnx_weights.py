@@ -25,6 +25,8 @@ _LAYERS: dict[str, dict[int, str]] = {
     "QLinearConv": {3: "kernel", 8: "shift"},
     "Gemm": {0: "kernel", 1: "kernel", 2: "shift"},
     "QGemm": {0: "kernel", 3: "kernel", 6: "shift"},
+    "GatherBlockQuantized": {0: "kernel"},
+    "MatMulNBits": {1: "kernel", 5: "shift"},
     "MatMul": {0: "kernel", 1: "kernel"},
     "MatMulInteger": {0: "kernel", 1: "kernel"},
     "QLinearMatMul": {0: "kernel", 3: "kernel"},
@@ -44,6 +46,7 @@ _NONE = frozenset({"Clip", "Pad", "Pow", "QuantizeLinear", "Resize", "Upsample"}
 """Operators whose inputs other than the first are settings."""
 _SAME = frozenset(
     {
+        "BlockedWeight",
         "Cast",
         "DequantizeLinear",
         "Flatten",
@@ -68,6 +71,8 @@ class Weight:
     role: str
     fan_in: int
     """Number of terms that an output of the operator sums."""
+    stored: tuple[int, ...] = ()
+    """The shape in the file, where its bytes hold several numbers each."""
 
 
 def weights(graph: GraphProto) -> dict[str, Weight]:
@@ -94,8 +99,23 @@ def weights(graph: GraphProto) -> dict[str, Weight]:
             if _is_state(node, position, states) and _filled(graph, name, 0.0):
                 continue  # an initial state of zeros
             if role is not None and name not in by_name:
-                by_name[name] = Weight(shape, dtype, role, _fan_in(node, position, shape))
+                extents = _unpacked(node, shape, dtype) if role == "kernel" else shape
+                fan_in = _fan_in(node, position, extents)
+                stored = shape if extents != shape else ()
+                by_name[name] = Weight(extents, dtype, role, fan_in, stored)
     return by_name
+
+
+def _unpacked(node: NodeProto, shape: tuple[int, ...], dtype: int) -> tuple[int, ...]:
+    """Return the shape of a weight of which a byte may hold several numbers."""
+    from onnx import TensorProto
+
+    settings = {a.name: int(a.i) for a in node.attribute}
+    if node.op_type == "MatMulNBits":
+        return settings.get("N", 0), settings.get("K", 0)
+    if node.op_type == "GatherBlockQuantized" and dtype == TensorProto.UINT8 and shape:
+        return *shape[:-1], shape[-1] * 8 // settings.get("bits", 4)
+    return shape
 
 
 def counts(graph: GraphProto) -> dict[str, int]:
@@ -120,6 +140,11 @@ def randomise(model: ModelProto, seed: int) -> None:
     rng = np.random.default_rng(seed)
 
     def draw(weight: Weight) -> NDArray[np.generic]:
+        if weight.stored:
+            return rng.integers(0, 256, weight.stored, dtype=np.uint8)
+        if weight.dtype in {TensorProto.INT4, TensorProto.UINT4}:
+            least = -8 if weight.dtype == TensorProto.INT4 else 0
+            return rng.integers(least, least + 16, weight.shape).astype(dtype_of(weight.dtype))
         normal = rng.standard_normal(weight.shape, dtype=np.float32)
         if weight.dtype == TensorProto.INT8:
             return np.clip(normal * 42, -127, 127).astype(np.int8)

@@ -12,15 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
-from zoodiff.frontends.onnx.runtime_operators import attention, layers, products
+from zoodiff.frontends.onnx.runtime_operators import attention, blocked, layers, products
 from zoodiff.frontends.onnx.runtime_operators.rewriting import Rewriter, Rewriting, around_of
 
 _DOMAIN = "com.microsoft"
-_OPERATORS = {**attention.OPERATORS, **layers.OPERATORS, **products.OPERATORS}
+_OPERATORS = {
+    **attention.OPERATORS,
+    **blocked.OPERATORS,
+    **layers.OPERATORS,
+    **products.OPERATORS,
+}
 _HEADS = frozenset({"mask_filter_value", "num_heads", "scale", "unidirectional"})
 _PACKED = _HEADS | {"do_rotary", "past_present_share_buffer"}
 _FACTORS = frozenset({"alpha", "transA", "transB", "transBatchA", "transBatchB"})
 _ATTRIBUTES: Mapping[str, frozenset[str] | None] = {
+    **blocked.ATTRIBUTES,
     "Attention": _PACKED | {"qkv_hidden_sizes", "rotary_embedding_dim"},
     "EmbedLayerNormalization": frozenset({"epsilon", "mask_index_type"}),
     "FusedConv": None,

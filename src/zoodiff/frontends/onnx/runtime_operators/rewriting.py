@@ -16,6 +16,8 @@ class Around:
     opset: int
     dims: Mapping[str, tuple[int, ...]]
     """Extents of stored tensors by name."""
+    kinds: Mapping[str, str]
+    """Types of stored tensors by name, in ONNX's words, in lower case."""
     ranks: Mapping[str, int]
     dynamic: frozenset[str]
     """Integers of dynamic quantisations."""
@@ -51,6 +53,10 @@ class Rewriting:
     def dims(self, name: str) -> tuple[int, ...] | None:
         """Return the extents of a stored tensor; None for a computed one."""
         return self._around.dims.get(name)
+
+    def kind(self, name: str) -> str:
+        """Return the type of a stored tensor; empty for a computed one."""
+        return self._around.kinds.get(name, "")
 
     def rank(self, name: str) -> int | None:
         """Return the rank of a stored tensor or of an input of the network; None if unknown."""
@@ -149,7 +155,11 @@ Rewriter = Callable[[Rewriting], bool]
 
 def around_of(graph: GraphProto, opset: int) -> Around:
     """Return what rewritings may know of a graph."""
+    from onnx import TensorProto
+
     dims = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    names = {code: name.lower() for name, code in TensorProto.DataType.items()}
+    kinds = {t.name: names.get(t.data_type, "") for t in graph.initializer}
     ranks = {
         value.name: len(value.type.tensor_type.shape.dim)
         for value in graph.input
@@ -165,7 +175,7 @@ def around_of(graph: GraphProto, opset: int) -> Around:
             ranks[node.output[0]] = ranks[node.input[0]]
         if node.op_type == "DynamicQuantizeLinear" and not node.domain:
             dynamic.add(node.output[0])
-    return Around(opset, dims, ranks, frozenset(dynamic), frozenset(sums))
+    return Around(opset, dims, kinds, ranks, frozenset(dynamic), frozenset(sums))
 
 
 _SAME_RANK = frozenset({"Cast", "Identity", "Not"})

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoodiff.graph.ir import Graph
+from zoodiff.graph.layers import Layer
 from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.rule import Example, Rule
 
-_NUMBERS: dict[bool | str, str] = {
-    False: "real numbers",
-    True: "integers",
-    "weights": "real numbers with integer weights",
-}
+_NUMBERS: dict[bool | str, str] = {False: "real numbers", True: "integers"}
 
 
 def _quantised(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if states := pair.claim("quantized"):
-        left, right = (_NUMBERS[state or False] for state in states)
+        left, right = map(_said, states, (pair.a, pair.b))
         yield pair.difference("ARC171", left, right, "quantized", noun="layers with weights")
+
+
+def _said(state: bool | str | None, layer: Layer) -> str:
+    if state != "weights":
+        return _NUMBERS[state or False]
+    kinds = (p.dtype.removeprefix("u") for p in layer.node.parameters)
+    widths = sorted({kind.removeprefix("int") for kind in kinds if kind.startswith("int")})
+    which = f"{' and '.join(widths)}-bit" if widths else "integer"
+    return f"real numbers with {which} weights"
 
 
 def _rounded(*, convolution: bool = False, result: bool = False) -> Graph:
@@ -42,7 +48,7 @@ QUANTISATION = Rule(
     code="ARC171",
     name="quantisation",
     effect="precision",
-    cause="One network has layers that compute on 8-bit integers or store 8-bit weights, "
+    cause="One network has layers that compute on integers or store weights of 8 bits or fewer, "
     "or both quantise values in different ranges.",
     consequence="Outputs differ by rounding. It costs a fraction of a point of top-1 up to several "
     "points, more with poor calibration.",
