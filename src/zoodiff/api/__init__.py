@@ -2,8 +2,8 @@
 
 One module per subject: ``entries``, ``claimed``, ``names_report``, ``recipes_report``,
 ``studies``, ``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``,
-``rules``, ``limits``, ``index``, ``json_schemas``. The modules ``*_values`` export the types of
-their results. A name is loaded at its first use, so that every command starts fast.
+``rules``, ``limits``, ``index``, ``json_schemas``. The folder ``values`` exports the types of their
+results. A name is loaded at its first use, so that every command starts fast.
 
 ``limits`` set a worker's time per request and its memory, as ``--worker-seconds`` and
 ``--worker-memory`` do for the commands.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from zoodiff.api.values import Limits
+    from zoodiff.api.values.shared import Limits
 
 SECONDS = 900.0
 """Default time limit of one request, seconds; equal to the default of ``Limits``."""

@@ -25,7 +25,7 @@ from zoodiff.errors import MeasurementError, UsageError
 
 if TYPE_CHECKING:
     from zoodiff.api import DiffReport, Picture
-    from zoodiff.api.values import Limits
+    from zoodiff.api.values.shared import Limits
 
 FailOn = Literal["function", "weights", "graph", "any"]
 

@@ -9,7 +9,7 @@ import typer
 from zoodiff.cli.render.console import Json, print_document, print_line, print_table, print_wrapped
 
 if TYPE_CHECKING:
-    from zoodiff.api.values import Rule
+    from zoodiff.api.values.shared import Rule
 
 _FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")
 

@@ -12,7 +12,7 @@ from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
     from zoodiff.api.accuracy_report import AccuracyReport
-    from zoodiff.api.accuracy_values import (
+    from zoodiff.api.values.accuracy import (
         Agreement,
         Agreements,
         Comparison,

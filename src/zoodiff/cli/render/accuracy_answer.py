@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
-    from zoodiff.api.accuracy_values import Agreements, Comparison, Pair
+    from zoodiff.api.values.accuracy import Agreements, Comparison, Pair
 
 
 def accuracy_answer(comparison: Comparison, names: EntryNames) -> str:

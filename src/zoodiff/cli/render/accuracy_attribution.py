@@ -8,7 +8,7 @@ from zoodiff.cli.render.console import print_line, print_table
 from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
-    from zoodiff.api.accuracy_values import Attribution, Estimate, Explanation, Inference
+    from zoodiff.api.values.accuracy import Attribution, Estimate, Explanation, Inference
 
 
 _INDENT = {
@@ -40,7 +40,7 @@ def suggestions(name: str, inference: Inference) -> list[str]:
     >>> suggestions("a.onnx", Inference(Preprocessing(), Preprocessing(), (), 70.0, 70.0, 250, 9))
     ['a.onnx: none of 9 other preprocessings and labels, tried on 250 images, fits clearly better']
     """
-    from zoodiff.api.accuracy_values import notes, sentences
+    from zoodiff.api.values.accuracy import notes, sentences
 
     lines = [f"{code}  {name}: {words}" for code, words in sentences(inference)]
     if not inference.suggestions:

@@ -12,7 +12,7 @@ from zoodiff.quantities import billions, millions
 
 if TYPE_CHECKING:
     from zoodiff.api.claimed.claims_report import ClaimSpread, ClaimsReport
-    from zoodiff.api.values import Claim
+    from zoodiff.api.values.shared import Claim
 
 
 SHOWN = 100

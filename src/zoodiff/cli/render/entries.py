@@ -9,7 +9,7 @@ from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.api.entries import EntryFacts, FingerprintGroups, LayerRow
-    from zoodiff.api.values import Claim, LabelSpace
+    from zoodiff.api.values.shared import Claim, LabelSpace
 
 
 def print_facts(facts: EntryFacts, *, layers: bool) -> None:

@@ -12,7 +12,7 @@ from zoodiff.cli.render.latency_attribution import difference_of
 
 if TYPE_CHECKING:
     from zoodiff.api.latency_report import LatencyReport
-    from zoodiff.api.latency_values import Estimate, LatencyProfile, RatioParts, Timings
+    from zoodiff.api.values.latency import Estimate, LatencyProfile, RatioParts, Timings
 
 _WIDE = 100
 """Columns from which a table has the rarer percentiles and the memory."""

@@ -10,7 +10,7 @@ from zoodiff.cli.render.entry_names import EntryNames
 from zoodiff.quantities import billions
 
 if TYPE_CHECKING:
-    from zoodiff.api.latency_values import (
+    from zoodiff.api.values.latency import (
         Environment,
         Estimate,
         LatencyProfile,

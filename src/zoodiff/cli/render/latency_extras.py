@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.api.latency_values import Cold, Estimate, Scenarios, Spread, Sweep
+    from zoodiff.api.values.latency import Cold, Estimate, Scenarios, Spread, Sweep
 
 _RIGHT = "right"
 
 
 def print_cold(starts: Sequence[Cold]) -> None:
     """Print the stages and the memory of each cold start."""
-    from zoodiff.api.latency_values import STAGES
+    from zoodiff.api.values.latency import STAGES
 
     rows = [
         (name, *(_spread(start.stage(name)) for start in starts))

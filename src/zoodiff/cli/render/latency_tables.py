@@ -9,7 +9,7 @@ from zoodiff.cli.render.console import print_line, print_table
 from zoodiff.cli.render.entry_names import EntryNames
 
 if TYPE_CHECKING:
-    from zoodiff.api.latency_values import LatencyFinding, Timings
+    from zoodiff.api.values.latency import LatencyFinding, Timings
 
 _ENDED = {
     "narrow enough": "the ratios are known well enough",

@@ -13,7 +13,7 @@ from zoodiff.cli.render.console import print_columns, print_line, width_of
 
 if TYPE_CHECKING:
     from zoodiff.api.names_report import NamesReport
-    from zoodiff.api.names_values import NameRow
+    from zoodiff.api.values.names import NameRow
 
 _NAME = 20
 """Width at which names are wrapped where zoos are listed."""
@@ -58,7 +58,7 @@ def _counted(report: NamesReport) -> list[str]:
 
 def _grid(rows: Sequence[NameRow], recipes: _Recipes, width: int) -> list[list[str]]:
     """Return header and lines with a column per zoo; a line of one cell spans all columns."""
-    from zoodiff.api.names_values import groups_words, networks_words, recipes_words
+    from zoodiff.api.values.names import groups_words, networks_words, recipes_words
 
     zoos = sorted({zoo for row in rows for zoo in row.zoos})
     elsewhere = any(row.elsewhere for row in rows)
@@ -80,7 +80,7 @@ def _grid(rows: Sequence[NameRow], recipes: _Recipes, width: int) -> list[list[s
 
 def _lists(rows: Sequence[NameRow], width: int) -> list[list[str]]:
     """Return header and lines with one column for the zoos of each network."""
-    from zoodiff.api.names_values import networks_words
+    from zoodiff.api.values.names import networks_words
 
     columns = max([len("networks"), *(len(networks_words(row)) for row in rows)])
     room = max(_LEAST, width - _NAME - columns - 2 * _GAP)
@@ -115,7 +115,7 @@ def _groups(row: NameRow) -> list[str]:
 
 def _details(row: NameRow) -> str:
     """Return recipes and claims as a line below a name; empty without either."""
-    from zoodiff.api.names_values import recipes_words
+    from zoodiff.api.values.names import recipes_words
 
     recipes = f"recipes: {recipes_words(row)}" if row.recipes else ""
     claims = f"top-1 {_range(row)} %" if row.top1_lowest_percent is not None else ""
@@ -127,7 +127,7 @@ def _below(row: NameRow, width: int) -> list[list[str]]:
 
 
 def _range(row: NameRow) -> str:
-    from zoodiff.api.names_values import range_words
+    from zoodiff.api.values.names import range_words
 
     return range_words(row.top1_lowest_percent, row.top1_highest_percent)
 

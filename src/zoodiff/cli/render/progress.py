@@ -23,7 +23,7 @@ from zoodiff.cli.render.console import as_text, console, say_progress
 from zoodiff.text import visible
 
 if TYPE_CHECKING:
-    from zoodiff.api.study_values import Observer
+    from zoodiff.api.values.study import Observer
 
 
 @contextlib.contextmanager

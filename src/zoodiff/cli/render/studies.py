@@ -10,7 +10,7 @@ from zoodiff.quantities import billions
 
 if TYPE_CHECKING:
     from zoodiff.api.studies import StudyRun
-    from zoodiff.api.study_values import Control, Discrepancy, Failure, Record, StudyResult
+    from zoodiff.api.values.study import Control, Discrepancy, Failure, Record, StudyResult
 
 
 _ANSWERS = 10
@@ -38,7 +38,7 @@ def print_failures(failures: Sequence[Failure], where: str) -> None:
 
 def print_result(result: StudyResult) -> None:
     """Print the rankings, controls, counts and preprocessing of a comparison."""
-    from zoodiff.api.study_values import ArchitectureValues
+    from zoodiff.api.values.study import ArchitectureValues
 
     if result.not_compared is not None:
         print_line(result.not_compared)
@@ -120,7 +120,7 @@ def _print_control(control: Control) -> None:
 
 
 def _print_counts(described: Sequence[Record]) -> None:
-    from zoodiff.api.study_values import ArchitectureValues
+    from zoodiff.api.values.study import ArchitectureValues
 
     rows = []
     for record in described:
@@ -153,7 +153,7 @@ def _print_counts(described: Sequence[Record]) -> None:
 
 
 def _print_preprocessing(described: Sequence[Record]) -> None:
-    from zoodiff.api.study_values import Preprocessing
+    from zoodiff.api.values.study import Preprocessing
 
     specs = [(record.entry, Preprocessing.from_dict(record.preprocessing)) for record in described]
     print_table(
