@@ -125,7 +125,7 @@ def latency(options: LatencyOptions) -> None:
     from zoodiff.api.latency_report import LatencyRequest
     from zoodiff.api.latency_report import latency as measure
     from zoodiff.cli.render.entry_names import named_entries
-    from zoodiff.cli.render.latency_report import print_report
+    from zoodiff.cli.render.latency.report import print_report
     from zoodiff.cli.render.progress import latency_progress
 
     entries, names = named_entries(options.entries)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.console import columns_available, print_line, print_table
 from zoodiff.cli.render.entry_names import EntryNames
-from zoodiff.cli.render.latency_attribution import difference_of
+from zoodiff.cli.render.latency.attribution import difference_of
 
 if TYPE_CHECKING:
     from zoodiff.api.latency_report import LatencyReport

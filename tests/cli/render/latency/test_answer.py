@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff.cli.render.entry_names import EntryNames, named_entries, shortest_ends
-from zoodiff.cli.render.latency_answer import answer, print_answer
+from zoodiff.cli.render.latency.answer import answer, print_answer
 from zoodiff.errors import UsageError
 from zoodiff.latency.comparison import Pair, Row, Timings
 from zoodiff.latency.verdicts import PairVerdict

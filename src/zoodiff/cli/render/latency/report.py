@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render import latency_attribution, latency_extras
 from zoodiff.cli.render.entry_names import EntryNames
-from zoodiff.cli.render.latency_answer import print_answer, print_reasons
-from zoodiff.cli.render.latency_tables import (
+from zoodiff.cli.render.latency.answer import print_answer, print_reasons
+from zoodiff.cli.render.latency.attribution import (
+    print_environment,
+    print_parts,
+    print_profile,
+    print_roofline,
+)
+from zoodiff.cli.render.latency.extras import print_cold, print_scenarios, print_sweep
+from zoodiff.cli.render.latency.tables import (
     print_differing_conditions,
     print_end,
     print_findings,
@@ -32,13 +38,13 @@ def print_report(report: LatencyReport, names: EntryNames, *, why: bool) -> None
         print_reasons(report, names)
     extras = report.extras
     if extras.cold:
-        latency_extras.print_cold(extras.cold)
+        print_cold(extras.cold)
     if extras.sweep is not None:
-        latency_extras.print_sweep(extras.sweep)
+        print_sweep(extras.sweep)
     if extras.scenarios:
-        latency_extras.print_scenarios(extras.scenarios)
+        print_scenarios(extras.scenarios)
     if extras.environment is not None:
-        latency_attribution.print_environment(extras.environment)
+        print_environment(extras.environment)
     if why:
         print_scope(report.timings)
     else:
@@ -52,9 +58,9 @@ def _print_attribution(report: LatencyReport, names: EntryNames) -> None:
     print_pairs(report.timings, names)
     for pair in report.attribution.pairs:
         first, second = names.of(pair.first), names.of(pair.second)
-        latency_attribution.print_parts(pair.parts, first, second)
+        print_parts(pair.parts, first, second)
         if pair.profile is not None:
-            latency_attribution.print_profile(pair.profile, first, second)
+            print_profile(pair.profile, first, second)
     if report.attribution.peaks is not None:
         rooflines = report.attribution.rooflines
-        latency_attribution.print_roofline(rooflines, report.attribution.peaks, names)
+        print_roofline(rooflines, report.attribution.peaks, names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoodiff.cli.render.entry_names import EntryNames
-from zoodiff.cli.render.latency_attribution import (
+from zoodiff.cli.render.latency.attribution import (
     print_environment,
     print_parts,
     print_profile,

@@ -1,0 +1,1 @@
+"""What ``zoodiff latency`` prints: the answer, its reasons, tables, and extra measurements."""
