@@ -21,21 +21,21 @@ from zoodiff.cli.commands.audit_recipes import audit_recipes
 from zoodiff.cli.commands.claims import claims
 from zoodiff.cli.commands.compare import compare
 from zoodiff.cli.commands.diff import diff
-from zoodiff.cli.commands.env import env
 from zoodiff.cli.commands.example import example
 from zoodiff.cli.commands.fingerprint import fingerprint
-from zoodiff.cli.commands.index import index
 from zoodiff.cli.commands.latency import latency
 from zoodiff.cli.commands.list import list_entries
+from zoodiff.cli.commands.manage.env import env
+from zoodiff.cli.commands.manage.index import index
+from zoodiff.cli.commands.manage.store import store
+from zoodiff.cli.commands.manage.zoos import zoos
 from zoodiff.cli.commands.names import names
 from zoodiff.cli.commands.report import report
 from zoodiff.cli.commands.rules import rules
 from zoodiff.cli.commands.run import run
 from zoodiff.cli.commands.schema import schema
 from zoodiff.cli.commands.show import show
-from zoodiff.cli.commands.store import store
 from zoodiff.cli.commands.which import which
-from zoodiff.cli.commands.zoos import zoos
 from zoodiff.cli.failures import explained, kind_of
 from zoodiff.cli.render.console import print_error, print_line, say
 
