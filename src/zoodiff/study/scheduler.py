@@ -15,10 +15,10 @@ from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.store.leases import Lease
 from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.study import serialization
-from zoodiff.study.differences import DifferenceTask
-from zoodiff.study.explanations import ExplanationTask, pairs_to_explain
-from zoodiff.study.jobs import failure, job_of, placeholder_of, work
-from zoodiff.study.recipes import RecipesTask
+from zoodiff.study.jobs.differences import DifferenceTask
+from zoodiff.study.jobs.explanations import ExplanationTask, pairs_to_explain
+from zoodiff.study.jobs.recipes import RecipesTask
+from zoodiff.study.jobs.run_job import failure, job_of, placeholder_of, work
 from zoodiff.study.state import DIVIDED, State, finished
 from zoodiff.study.time_limits import TimeLimits
 from zoodiff.tasks import Finished, Kind, Task

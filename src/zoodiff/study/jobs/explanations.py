@@ -22,7 +22,7 @@ from zoodiff.results import Comparison
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record
 from zoodiff.study import serialization
-from zoodiff.study.keyed_task import KeyedTask
+from zoodiff.study.jobs.keyed_task import KeyedTask
 from zoodiff.tasks import Task
 
 

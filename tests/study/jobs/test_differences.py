@@ -20,7 +20,8 @@ from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
 from zoodiff.store.records import DifferenceValues, Record
 from zoodiff.store.verify import verify
-from zoodiff.study import assemble, config, differences, graph_answers
+from zoodiff.study import assemble, config, graph_answers
+from zoodiff.study.jobs import differences
 from zoodiff.study.plan import plan
 from zoodiff.study.result import StudyResult
 

@@ -20,7 +20,7 @@ from zoodiff.graph.ir import Graph
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure, Record
 from zoodiff.study import serialization
-from zoodiff.study.keyed_task import KeyedTask
+from zoodiff.study.jobs.keyed_task import KeyedTask
 from zoodiff.tasks import Task
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry

@@ -13,9 +13,9 @@ from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure
 from zoodiff.study import names, serialization
-from zoodiff.study.differences import compare_graphs, workers_needed
-from zoodiff.study.explanations import explain
-from zoodiff.study.recipes import audit_names
+from zoodiff.study.jobs.differences import compare_graphs, workers_needed
+from zoodiff.study.jobs.explanations import explain
+from zoodiff.study.jobs.recipes import audit_names
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 

@@ -28,7 +28,7 @@ from zoodiff.store.recipe_values import (
 )
 from zoodiff.store.records import Record, WeightsInfo, key_of
 from zoodiff.study import serialization
-from zoodiff.study.keyed_task import KeyedTask
+from zoodiff.study.jobs.keyed_task import KeyedTask
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 

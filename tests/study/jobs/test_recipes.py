@@ -25,7 +25,8 @@ from zoodiff.store import bundle
 from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
 from zoodiff.store.verify import verify
-from zoodiff.study import config, recipes
+from zoodiff.study import config
+from zoodiff.study.jobs import recipes
 from zoodiff.study.plan import plan
 from zoodiff.zoos.registry import Entry
 
