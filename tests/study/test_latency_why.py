@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from zoodiff import api
-from zoodiff.latency.record_keys import STRIPPED, WHOLE
-from zoodiff.latency.recorded_parts import recorded_parts
+from zoodiff.latency.records.keys import STRIPPED, WHOLE
+from zoodiff.latency.records.parts import recorded_parts
 from zoodiff.store.records import LatencyValues, Record
 from zoodiff.study import config
 

@@ -12,7 +12,7 @@ from zoodiff.api import LatencyReport
 from zoodiff.errors import UsageError
 from zoodiff.latency.benchmark import Budget
 from zoodiff.latency.conditions import Conditions
-from zoodiff.latency.record_keys import (
+from zoodiff.latency.records.keys import (
     budget_of,
     conditions_of,
     fixed_budget,

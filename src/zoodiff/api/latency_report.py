@@ -208,7 +208,7 @@ def _rounds(request: LatencyRequest) -> BenchmarkSettings:
 
 def _effort(request: LatencyRequest) -> Budget:
     from zoodiff.latency.benchmark import Budget
-    from zoodiff.latency.record_keys import fixed_budget
+    from zoodiff.latency.records.keys import fixed_budget
 
     if request.rounds is None:
         return Budget(

@@ -14,8 +14,8 @@ from zoodiff.latency.benchmark import Budget, Measured, originals, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Conditions, check
-from zoodiff.latency.record_keys import task_of
-from zoodiff.latency.recorded import recorded_run
+from zoodiff.latency.records.keys import task_of
+from zoodiff.latency.records.run import recorded_run
 from zoodiff.latency.subject import BenchmarkProcess, Loaded, TimedEntry
 from zoodiff.store.folder import Store
 from zoodiff.zoos import files, registry

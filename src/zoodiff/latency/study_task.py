@@ -16,14 +16,14 @@ from zoodiff.latency.attribution.explain import ReferenceSetup, prepare_referenc
 from zoodiff.latency.attribution.reference_runs import stripped, whole
 from zoodiff.latency.benchmark import Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.record_keys import (
+from zoodiff.latency.records.keys import (
     STRIPPED,
     WHOLE,
     budget_of,
     conditions_of,
     has_references,
 )
-from zoodiff.latency.recorded_parts import INSIDE, NO_REFERENCE, RUNTIME
+from zoodiff.latency.records.parts import INSIDE, NO_REFERENCE, RUNTIME
 from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios

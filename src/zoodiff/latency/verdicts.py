@@ -11,7 +11,7 @@ from typing import Any, Literal
 from zoodiff.host.environment import Environment, comparable
 from zoodiff.latency.causes import causes_of
 from zoodiff.latency.conditions import MeasuredConditions, differences
-from zoodiff.latency.recorded_parts import by_process, recorded_parts
+from zoodiff.latency.records.parts import by_process, recorded_parts
 from zoodiff.results import Cause, Comparison, Control, Discrepancy, Interval, Verdict
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from zoodiff.latency.budget import Budget
-from zoodiff.latency.record_keys import budget_of, has_references
+from zoodiff.latency.records.keys import budget_of, has_references
 from zoodiff.tasks import Kind, Task
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry

@@ -16,7 +16,7 @@ from zoodiff.entry import RANDOM, did_you_mean, meant
 from zoodiff.errors import StudyError, UnknownNameError, UnreadableFileError, UsageError
 from zoodiff.latency.benchmark import Budget
 from zoodiff.latency.conditions import Conditions
-from zoodiff.latency.record_keys import fixed_budget, task_of, with_references
+from zoodiff.latency.records.keys import fixed_budget, task_of, with_references
 from zoodiff.results import Comparison
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies

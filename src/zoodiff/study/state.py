@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from zoodiff._version import __version__
 from zoodiff.errors import StoreError
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.record_keys import RunKeys, newest_run
+from zoodiff.latency.records.keys import RunKeys, newest_run
 from zoodiff.results import Comparison
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from zoodiff.latency.benchmark import CallTimes, Measured, Samples, Stopped, control_of
 from zoodiff.latency.conditions import MeasuredConditions
-from zoodiff.latency.record_keys import RunKeys, newest_run, task_of
-from zoodiff.latency.recorded_parts import by_process
+from zoodiff.latency.records.keys import RunKeys, newest_run, task_of
+from zoodiff.latency.records.parts import by_process
 from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.store.folder import Store
 from zoodiff.store.records import LatencyValues, Record

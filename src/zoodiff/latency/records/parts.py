@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zoodiff.latency.attribution.decomposition import RatioParts, parts
-from zoodiff.latency.record_keys import STRIPPED, WHOLE
+from zoodiff.latency.records.keys import STRIPPED, WHOLE
 from zoodiff.store.records import LatencyValues, Record
 
 if TYPE_CHECKING:
