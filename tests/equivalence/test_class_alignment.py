@@ -12,8 +12,8 @@ from support.small import Draft
 from zoodiff.accuracy.attribution.network import RawNetwork, decompose
 from zoodiff.architecture.diff import diff
 from zoodiff.equivalence.class_alignment import matched
-from zoodiff.equivalence.weight_diff import canonical
-from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.equivalence.weights.weight_diff import canonical
+from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.weights import Weights

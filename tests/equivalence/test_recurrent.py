@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoodiff.equivalence.weight_diff import compare_aligned
-from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.equivalence.weights.weight_diff import compare_aligned
+from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.graph.align import align
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zoodiff.architecture.diff import diff
 from zoodiff.equivalence.symmetries import WeightRelation, relations
-from zoodiff.equivalence.weight_diff import canonical, compare_aligned
+from zoodiff.equivalence.weights.weight_diff import canonical, compare_aligned
 from zoodiff.frontends.onnx.file import graph_from_model
 
 Values = dict[str, Any]

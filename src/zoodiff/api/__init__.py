@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     from zoodiff.api.zoos import remove_zoo as remove_zoo
     from zoodiff.api.zoos import zoos_report as zoos_report
     from zoodiff.equivalence.proof import Native
-    from zoodiff.equivalence.weight_diff import WeightsDiff
+    from zoodiff.equivalence.weights.weight_diff import WeightsDiff
     from zoodiff.workers.limits import Limits
     from zoodiff.zoos import registry
 
@@ -257,7 +257,7 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
     from zoodiff.architecture import describe as architecture
     from zoodiff.architecture.diff import diff as compare_graphs
     from zoodiff.equivalence.runs.native_run import weights_of
-    from zoodiff.equivalence.weight_diff import compare_weights
+    from zoodiff.equivalence.weights.weight_diff import compare_weights
     from zoodiff.zoos import registry
 
     first, second = registry.resolve(a), registry.resolve(b)

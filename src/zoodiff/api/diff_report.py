@@ -23,7 +23,7 @@ from zoodiff.equivalence.layer_outputs import LayerOutputs
 from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import MARGIN
-from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
+from zoodiff.equivalence.weights.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.errors import UsageError, WeightsUnavailableError
 from zoodiff.picture import Picture, Subject
 from zoodiff.rules.findings import Finding

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoodiff.architecture.diff import Diff
-from zoodiff.equivalence.weight_transfer import AffineParts, own_parameters, parts
+from zoodiff.equivalence.weights.weight_transfer import AffineParts, own_parameters, parts
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer

@@ -23,7 +23,6 @@ from zoodiff.equivalence.layer_outputs import (
 from zoodiff.equivalence.normalisation import compare_normalisation
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
-from zoodiff.equivalence.rounded_weights import canonical_steps
 from zoodiff.equivalence.runs import named_inputs, probes
 from zoodiff.equivalence.runs.execution import (
     Execution,
@@ -41,7 +40,13 @@ from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.tables import equal_tables
 from zoodiff.equivalence.unrun import NOTHING_COMPARED, from_graphs, from_proof, from_weights
-from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
+from zoodiff.equivalence.weights.rounded_weights import canonical_steps
+from zoodiff.equivalence.weights.weight_diff import (
+    WeightsDiff,
+    canonical,
+    compare_aligned,
+    compare_weights,
+)
 from zoodiff.errors import MeasurementError, WeightsUnavailableError
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Weights

@@ -9,7 +9,7 @@ from zoodiff.equivalence.answer import Answer, OutputsEvidence
 from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import MARGIN
-from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
+from zoodiff.equivalence.weights.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.quantities import billions
 from zoodiff.rules.findings import Finding
 from zoodiff.text import ending

@@ -16,7 +16,7 @@ from zoodiff.architecture.diff import Diff
 from zoodiff.equivalence.runs import probes
 from zoodiff.equivalence.runs.interpreted import obstacle, run_keeping
 from zoodiff.equivalence.tolerance import MARGIN, deviation, spread
-from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.interpreter.run import evaluate

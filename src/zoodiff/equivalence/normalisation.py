@@ -16,7 +16,7 @@ import numpy as np
 
 from zoodiff.architecture.diff import Diff
 from zoodiff.equivalence.symmetries import WeightRelation
-from zoodiff.equivalence.weight_diff import WeightsDiff
+from zoodiff.equivalence.weights.weight_diff import WeightsDiff
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights

@@ -19,7 +19,7 @@ from zoodiff.equivalence.tolerance import (
     pooled,
     scales_of,
 )
-from zoodiff.equivalence.weight_diff import WeightsDiff
+from zoodiff.equivalence.weights.weight_diff import WeightsDiff
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.weights import Weights
 from zoodiff.rules.findings import Finding

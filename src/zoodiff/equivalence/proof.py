@@ -16,7 +16,7 @@ import numpy as np
 
 from zoodiff.architecture.diff import Diff, Side
 from zoodiff.equivalence.counterfactual import FROM_A, undone
-from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph

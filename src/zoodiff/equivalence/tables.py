@@ -10,7 +10,7 @@ import numpy as np
 
 from zoodiff.architecture.diff import Diff
 from zoodiff.equivalence.runs.named_inputs import is_embedding
-from zoodiff.equivalence.weight_diff import canonical
+from zoodiff.equivalence.weights.weight_diff import canonical
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Weights

@@ -15,7 +15,7 @@ from zoodiff.equivalence.answer import (
 )
 from zoodiff.equivalence.decision import graph_evidence
 from zoodiff.equivalence.proof import Proof
-from zoodiff.equivalence.weight_diff import WeightsDiff
+from zoodiff.equivalence.weights.weight_diff import WeightsDiff
 from zoodiff.zoos.base import Weights
 from zoodiff.zoos.registry import Entry
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from zoodiff.architecture.diff import Diff
-from zoodiff.equivalence.weight_diff import LayerWeights
+from zoodiff.equivalence.weights.weight_diff import LayerWeights
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.picture import facts, levels
 from zoodiff.picture.blocks import Block, RowFacts, blocks

@@ -21,7 +21,7 @@ from zoodiff.architecture import describe as architecture
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.runs.native_run import weights_of
-from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
+from zoodiff.equivalence.weights.weight_diff import canonical as in_canonical_order
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Node

@@ -13,7 +13,7 @@ from zoodiff.accuracy.attribution.preprocessing import adds_up
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.runs.native_run import weights_of
-from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
+from zoodiff.equivalence.weights.weight_diff import canonical as in_canonical_order
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.onnx_export import to_model
 from zoodiff.zoos import registry

@@ -20,7 +20,7 @@ from support.weight_networks import (
     related,
     same_function,
 )
-from zoodiff.equivalence.weight_diff import as_bfloat16, as_half
+from zoodiff.equivalence.weights.weight_diff import as_bfloat16, as_half
 
 pytestmark = pytest.mark.onnx
 Random = np.random.Generator

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from support.operator_cases import MICROSOFT, Case, assert_equal, positive, real, whole
-from zoodiff.equivalence.rounded_weights import canonical_steps
+from zoodiff.equivalence.weights.rounded_weights import canonical_steps
 from zoodiff.frontends.onnx.file import graph_from_model
 from zoodiff.frontends.onnx.runtime_operators.blocked import Blocks
 from zoodiff.graph.canonical import canonical

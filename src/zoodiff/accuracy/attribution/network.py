@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.architecture.diff import Diff, diff
 from zoodiff.equivalence.class_alignment import WIDTH, matched
 from zoodiff.equivalence.counterfactual import FROM_A, undone
-from zoodiff.equivalence.weight_diff import canonical, compare_aligned
-from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.equivalence.weights.weight_diff import canonical, compare_aligned
+from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph

@@ -12,8 +12,8 @@ from zoodiff.api.schemas.listed import PublishedPreprocessing
 from zoodiff.architecture.diff import Sameness
 from zoodiff.equivalence.answer import Answer
 from zoodiff.equivalence.proof import Proof
-from zoodiff.equivalence.weight_diff import LayerWeights
-from zoodiff.equivalence.weight_diff import Sameness as WeightsSameness
+from zoodiff.equivalence.weights.weight_diff import LayerWeights
+from zoodiff.equivalence.weights.weight_diff import Sameness as WeightsSameness
 from zoodiff.graph.cost import Counts
 from zoodiff.preprocessing.effective import Effective
 from zoodiff.rules.findings import Finding

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.runs.native_run import weights_and_outputs
-from zoodiff.equivalence.weight_diff import canonical as canonical_weights
+from zoodiff.equivalence.weights.weight_diff import canonical as canonical_weights
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.boundary import Part, parts_inside, with_layout, without
 from zoodiff.graph.canonical import canonical

@@ -13,8 +13,8 @@ from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
 from zoodiff.equivalence.symmetries.arrays.matching import same_columns, untied
 from zoodiff.equivalence.symmetries.arrays.matrices import NORMS, vectors_of
 from zoodiff.equivalence.symmetries.labels import Group, Marked, order_of
-from zoodiff.equivalence.weight_diff import effective_weights
-from zoodiff.equivalence.weight_transfer import own_parameters
+from zoodiff.equivalence.weights.weight_diff import effective_weights
+from zoodiff.equivalence.weights.weight_transfer import own_parameters
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights
 

@@ -17,8 +17,8 @@ from zoodiff.equivalence.symmetries.recurrent import EXCHANGED, difference_of
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 from zoodiff.equivalence.symmetries.residue import Residue, residue_of
 from zoodiff.equivalence.symmetries.walk import Walk
-from zoodiff.equivalence.weight_diff import WeightsDiff
-from zoodiff.equivalence.weight_transfer import own_parameters
+from zoodiff.equivalence.weights.weight_diff import WeightsDiff
+from zoodiff.equivalence.weights.weight_transfer import own_parameters
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.recurrent import GATES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoodiff.equivalence.symmetries.residue import Residue, residue_of
-from zoodiff.equivalence.weight_diff import recurrent_weights
+from zoodiff.equivalence.weights.weight_diff import recurrent_weights
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.recurrent import GATES
 from zoodiff.graph.weights import Weights

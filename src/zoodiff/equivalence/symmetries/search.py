@@ -7,7 +7,7 @@ from zoodiff.equivalence.symmetries.layerwise import of_layers
 from zoodiff.equivalence.symmetries.naming import of_streams
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 from zoodiff.equivalence.symmetries.walk import Walk
-from zoodiff.equivalence.weight_diff import WeightsDiff
+from zoodiff.equivalence.weights.weight_diff import WeightsDiff
 from zoodiff.graph.weights import Weights
 
 

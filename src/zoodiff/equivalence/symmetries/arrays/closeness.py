@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from zoodiff.equivalence.weight_diff import as_bfloat16, as_half
+from zoodiff.equivalence.weights.weight_diff import as_bfloat16, as_half
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

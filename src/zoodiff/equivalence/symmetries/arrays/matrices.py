@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.equivalence.symmetries.arrays.matching import equal_rows
-from zoodiff.equivalence.weight_transfer import AFFINE, AffineParts, folded, own_parameters, parts
+from zoodiff.equivalence.weights.weight_transfer import (
+    AFFINE,
+    AffineParts,
+    folded,
+    own_parameters,
+    parts,
+)
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights
 

@@ -11,7 +11,7 @@ import pytest
 
 from support.small import Draft
 from zoodiff.architecture.diff import diff
-from zoodiff.equivalence.weight_diff import WeightsDiff, as_bfloat16, compare_weights
+from zoodiff.equivalence.weights.weight_diff import WeightsDiff, as_bfloat16, compare_weights
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 

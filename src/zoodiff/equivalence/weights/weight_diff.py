@@ -16,12 +16,12 @@ from typing import Any, Literal
 import numpy as np
 
 from zoodiff.architecture.diff import Diff
-from zoodiff.equivalence.rounded_weights import (
+from zoodiff.equivalence.weights.rounded_weights import (
     RoundedLayer,
     canonical_steps,
     equal_up_to_rounding,
 )
-from zoodiff.equivalence.weight_transfer import AFFINE, folded, own_parameters, parts
+from zoodiff.equivalence.weights.weight_transfer import AFFINE, folded, own_parameters, parts
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph

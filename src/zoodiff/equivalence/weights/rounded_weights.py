@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from zoodiff.equivalence.weight_transfer import AFFINE, AffineParts, folded, own_parameters, parts
+from zoodiff.equivalence.weights.weight_transfer import (
+    AFFINE,
+    AffineParts,
+    folded,
+    own_parameters,
+    parts,
+)
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights, step_sizes
