@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import MeasurementError, RefusedError
-from zoodiff.zoos.scan import script, torch_archive
-from zoodiff.zoos.scan.script_code import Definitions, ReachingError, check
-from zoodiff.zoos.scan.script_language import NotTorchScriptError, parse
+from zoodiff.zoos.scan.torch import script, torch_archive
+from zoodiff.zoos.scan.torch.script_code import Definitions, ReachingError, check
+from zoodiff.zoos.scan.torch.script_language import NotTorchScriptError, parse
 
 pytestmark = pytest.mark.torch  # what is registered is asked of PyTorch
 FILE = """\
@@ -221,7 +221,7 @@ def test_nesting_ends_in_a_sentence(opening: str) -> None:
 
 def test_a_chain_is_read_from_its_start() -> None:
     expression = ast.parse("a.b.c", mode="eval").body
-    from zoodiff.zoos.scan.script_language import chain
+    from zoodiff.zoos.scan.torch.script_language import chain
 
     start, names = chain(expression)
     assert isinstance(start, ast.Name) and (start.id, names) == ("a", ["b", "c"])

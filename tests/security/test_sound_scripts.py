@@ -17,7 +17,7 @@ from support.security.sound_scripts import (
     resnet,
     write,
 )
-from zoodiff.zoos.scan import program, script
+from zoodiff.zoos.scan.torch import program, script
 
 pytestmark = pytest.mark.torch
 

@@ -14,7 +14,7 @@ from importlib import resources
 
 import pytest
 
-from zoodiff.zoos.scan.torch_operators import (
+from zoodiff.zoos.scan.torch.operators import (
     judgements,
     objection,
     objection_to_class,
@@ -72,7 +72,7 @@ def _check_all_judged(modules: list[str]) -> None:
     judged = known.allowed | set(known.refused)
     new = {n for n in names if n not in judged and n.partition("::")[0] not in known.libraries}
     new |= set(on_graphs) - known.higher_order - set(known.higher_order_refused)
-    assert not new, f"to be judged in torch_operators.toml: {' '.join(sorted(new))}"
+    assert not new, f"to be judged in torch/operators.toml: {' '.join(sorted(new))}"
 
 
 def test_every_operator_is_judged() -> None:
@@ -96,11 +96,11 @@ def test_every_class_of_cpp_is_judged(torch) -> None:
     }
     assert len(owners) > 10
     new = owners - known.classes - set(known.classes_refused)
-    assert not new, f"to be judged in torch_operators.toml: {' '.join(sorted(new))}"
+    assert not new, f"to be judged in torch/operators.toml: {' '.join(sorted(new))}"
 
 
 def test_no_operator_is_judged_twice() -> None:
-    text = resources.files("zoodiff.zoos.scan").joinpath("torch_operators.toml").read_text("utf-8")
+    text = resources.files("zoodiff.zoos.scan.torch").joinpath("operators.toml").read_text("utf-8")
     read = tomllib.loads(text)
     for library, names in read["allowed"].items():
         refused = " ".join(read["refused"].get(library, {}).values())

@@ -15,7 +15,7 @@ from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.torch_calls import TorchCall, call_of_program, run_call
 from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
-from zoodiff.zoos.scan import program as scan
+from zoodiff.zoos.scan.torch import program as scan
 from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import counts_of_torch
-from zoodiff.zoos.scan import allowed, script
+from zoodiff.zoos.scan import allowed
+from zoodiff.zoos.scan.torch import script
 from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:

@@ -17,14 +17,15 @@ from typing import TypeVar
 
 from zoodiff.errors import MeasurementError, RefusedError
 from zoodiff.rules.security import climbs, refusal
-from zoodiff.zoos.scan import archive, expressions, pickles, torch_archive
-from zoodiff.zoos.scan.program_schema import RECORDS, UNIONS
-from zoodiff.zoos.scan.torch_operators import (
+from zoodiff.zoos.scan import archive, expressions, pickles
+from zoodiff.zoos.scan.torch import torch_archive
+from zoodiff.zoos.scan.torch.operators import (
     judgements,
     objection,
     objection_to_higher_order,
     overloads,
 )
+from zoodiff.zoos.scan.torch.program_schema import RECORDS, UNIONS
 
 T = TypeVar("T")
 _OBJECTS = re.compile(r"(custom_obj|opaque_obj)", re.IGNORECASE)

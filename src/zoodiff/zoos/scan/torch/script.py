@@ -13,11 +13,11 @@ from pathlib import Path
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.scan import torch_archive
-from zoodiff.zoos.scan.script_code import Definitions, ReachingError, check_class_name
-from zoodiff.zoos.scan.script_code import check as check_code
-from zoodiff.zoos.scan.script_language import NotTorchScriptError, parse
-from zoodiff.zoos.scan.torch_operators import described, objection
+from zoodiff.zoos.scan.torch import torch_archive
+from zoodiff.zoos.scan.torch.operators import described, objection
+from zoodiff.zoos.scan.torch.script_code import Definitions, ReachingError, check_class_name
+from zoodiff.zoos.scan.torch.script_code import check as check_code
+from zoodiff.zoos.scan.torch.script_language import NotTorchScriptError, parse
 
 _CODE = re.compile(r"code/(__torch__(?:/\w+)*)\.py", re.ASCII)
 _DEBUG = re.compile(rf"{_CODE.pattern}\.debug_pkl", re.ASCII)

@@ -14,14 +14,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from zoodiff.zoos.scan.script_language import NotTorchScriptError, chain, nodes
-from zoodiff.zoos.scan.torch_operators import (
+from zoodiff.zoos.scan.torch.operators import (
     described,
     judgements,
     objection,
     objection_to_class,
     overloads,
 )
+from zoodiff.zoos.scan.torch.script_language import NotTorchScriptError, chain, nodes
 
 CLASSES = "__torch__.torch.classes."
 """Prefix of the names of C++ classes."""

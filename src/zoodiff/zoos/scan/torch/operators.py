@@ -1,4 +1,4 @@
-"""The operators and classes of PyTorch that a file may name, from ``torch_operators.toml``.
+"""The operators and classes of PyTorch that a file may name, from ``operators.toml``.
 
 TorchScript and programs of torch.export use the same list; unlisted names are refused.
 """
@@ -43,7 +43,7 @@ class Judgements:
 @cache
 def judgements() -> Judgements:
     """Read the list of operators and classes."""
-    text = resources.files(__package__).joinpath("torch_operators.toml").read_text("utf-8")
+    text = resources.files(__package__).joinpath("operators.toml").read_text("utf-8")
     read: dict[str, Any] = tomllib.loads(text)
     words = read["words"]
     return Judgements(
