@@ -20,7 +20,7 @@ from zoodiff.frontends.onnx.extents import fitting_extent
 from zoodiff.frontends.onnx.integers import ONE_BY_ONE, in_products
 from zoodiff.frontends.onnx.opaque import nested
 from zoodiff.frontends.onnx.opaque.integer_use import IntegerUse
-from zoodiff.frontends.onnx.ops import IDENTITIES, translate
+from zoodiff.frontends.onnx.operators.translate import IDENTITIES, translate
 from zoodiff.frontends.onnx.order import put_in_order
 from zoodiff.frontends.onnx.preparation import check_opset, expanded
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto

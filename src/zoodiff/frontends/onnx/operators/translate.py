@@ -11,7 +11,6 @@ from math import prod
 from typing import Any, Literal
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx import masks, recurrent, reshaping
 from zoodiff.frontends.onnx.call import (
     WEIGHTS,
     Call,
@@ -23,10 +22,11 @@ from zoodiff.frontends.onnx.constants import dtype, type_code
 from zoodiff.frontends.onnx.integers import in_real_numbers, with_result
 from zoodiff.frontends.onnx.opaque import guards
 from zoodiff.frontends.onnx.opaque.kept import add_opaque
-from zoodiff.frontends.onnx.products import einsum, gemm, matmul
-from zoodiff.frontends.onnx.resizing import resize
+from zoodiff.frontends.onnx.operators import masks, recurrent, reshaping
+from zoodiff.frontends.onnx.operators.products import einsum, gemm, matmul
+from zoodiff.frontends.onnx.operators.resizing import resize
+from zoodiff.frontends.onnx.operators.windows import average_pool, conv, conv_transpose, max_pool
 from zoodiff.frontends.onnx.shapes import STANDARD, operands
-from zoodiff.frontends.onnx.windows import average_pool, conv, conv_transpose, max_pool
 from zoodiff.frontends.operations import Arithmetic, Extremum, Operation
 from zoodiff.graph.operators import of_family
 
