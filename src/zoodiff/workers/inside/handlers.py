@@ -12,14 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.errors import (
-    ImageError,
-    MeasurementError,
-    WeightsUnavailableError,
-    ZoodiffError,
-)
+from zoodiff.errors import MeasurementError
 from zoodiff.workers import messages
-from zoodiff.workers.inside import timing
+from zoodiff.workers.inside import images, own_recipes, timing
 from zoodiff.workers.inside.offline import without_network
 from zoodiff.zoos.runtime import load_stages
 
@@ -240,136 +235,26 @@ class Handlers:
         return messages.Arrays({name: self._put(array) for name, array in outputs.items()})
 
     def on_pixels(self, request: messages.Pixels) -> messages.Decoded:
-        """Decode concatenated images and resize them to each geometry.
-
-        Returns one array ``(images, rows, columns, 3)`` per geometry, and by position the reasons
-        why images failed, whose pixels are 0. For a single image, ``extents`` are its rows and
-        columns before it is resized, by geometry.
-        """
-        import numpy as np
-
-        from zoodiff.preprocessing.geometry import Geometry
-        from zoodiff.preprocessing.pixels import extent, pixels
-
-        encoded, sizes = self._arrays.get(request.data), request.sizes
-        geometries = [Geometry.from_dict(raw) for raw in request.geometries]
-        resized: list[NDArray[Any]] = [
-            np.zeros((len(sizes), *geometry.size, 3), dtype=geometry.dtype)
-            for geometry in geometries
-        ]
-        failed: dict[str, str] = {}
-        start = 0
-        for position, size in enumerate(sizes):
-            image = encoded[start : start + size].tobytes()
-            start += size
-            try:
-                for target, image_pixels in zip(resized, pixels(image, geometries), strict=True):
-                    target[position] = image_pixels
-            except ImageError as error:
-                failed[str(position)] = str(error)
-                for target in resized:
-                    target[position] = 0
-        extents: list[tuple[int, int]] = []
-        if len(sizes) == 1 and not failed:
-            for geometry in geometries:
-                rows, columns = extent(encoded.tobytes(), geometry)
-                extents.append((int(rows), int(columns)))
-        return messages.Decoded([self._put(array) for array in resized], failed, extents)
+        """Decode concatenated images and resize them; see ``zoodiff.workers.inside.images``."""
+        return images.decode(self._arrays, request)
 
     def on_classify(self, request: messages.Classify) -> messages.Classified:
-        """Preprocess pixels ``(images, rows, columns, 3)`` as requested; return the outputs.
-
-        The first ``repeat`` images are run a second time, one by one and the last first; the best
-        output of ``changed`` of them differs then, and ``deviation`` is the largest difference over
-        the spread of the outputs.
-        """
-        import numpy as np
-
-        from zoodiff.preprocessing.numbers import to_input
-        from zoodiff.preprocessing.spec import Preprocessing
-
+        """Preprocess pixels as requested and run them; see ``zoodiff.workers.inside.images``."""
         network, _ = self._networks[request.handle]
-        spec, batch = Preprocessing.from_dict(request.preprocessing), request.batch
-        images = self._arrays.get(request.pixels)
-
-        def run(chosen: NDArray[Any]) -> NDArray[np.float32]:
-            network_input = to_input(chosen, spec, network.layout)
-            result = np.asarray(network.run(network_input), dtype=np.float32)
-            return result.reshape(len(network_input), -1)
-
-        outputs = np.concatenate(
-            [run(images[first : first + batch]) for first in range(0, len(images), batch)]
-        )
-        again = min(request.repeat, len(images))
-        if not again:
-            return messages.Classified(self._put(outputs))
-        alone = np.concatenate([run(images[k : k + 1]) for k in reversed(range(again))])[::-1]
-        before = outputs[:again]
-        deviation = float(np.abs(alone - before).max() / max(np.ptp(before), 1e-30))
-        return messages.Classified(
-            self._put(outputs),
-            repeated=again,
-            changed=int((alone.argmax(1) != before.argmax(1)).sum()),
-            deviation=deviation if np.isfinite(deviation) else None,
-        )
+        return images.classify(network, self._arrays, request)
 
     def on_predict(self, request: messages.Predict) -> messages.Outputs:
         """Preprocess and run decoded images; return the outputs, one row per image."""
-        import numpy as np
-
         network, _ = self._networks[request.handle]
-        pixels, batch = self._arrays.get(request.images), request.batch
-        outputs = [
-            network.run(network.prepare(np.asarray(pixels[first : first + batch])))
-            for first in range(0, len(pixels), batch)
-        ]
-        return messages.Outputs(self._put(np.concatenate(outputs)))
+        return images.predict(network, self._arrays, request)
 
     def on_recipes(self, request: messages.Recipes) -> messages.OwnRecipes:
         """Return the zoo's own preprocessings of weights; none if it has no code for them."""
-        from zoodiff.zoos.base import HasRecipes
-
-        backend, failed, absent = self.backend, dict[str, str](), dict[str, str]()
-        if not isinstance(backend, HasRecipes):
-            return messages.OwnRecipes([[] for _ in request.models], failed, absent)
-        recipes: list[list[messages.Recipe]] = []
-        for model, weights in zip(request.models, request.weights, strict=True):
-            own: list[messages.Recipe] = []
-            try:
-                for recipe in backend.recipes(model, weights):
-                    spec = recipe.preprocessing
-                    stated = None if spec is None else spec.to_dict()
-                    words, takes, layout = recipe.words, recipe.takes, recipe.layout
-                    own.append(
-                        messages.Recipe(
-                            words, takes, layout, recipe.processor, preprocessing=stated
-                        )
-                    )
-            except WeightsUnavailableError as error:
-                absent[str(len(recipes))] = str(error)
-            except ZoodiffError as error:
-                failed[str(len(recipes))] = str(error)
-            recipes.append(own)
-        return messages.OwnRecipes(recipes, failed, absent)
+        return own_recipes.recipes(self.backend, request)
 
     def on_prepare(self, request: messages.Prepare) -> messages.Outputs:
         """Return the input that the zoo's own code makes of one image."""
-        import numpy as np
-
-        from zoodiff.zoos.base import HasRecipes
-
-        backend, given = self.backend, self._arrays.get(request.image)
-        if not isinstance(backend, HasRecipes):
-            raise MeasurementError("this zoo has no code of its own that prepares images")
-        image = given.tobytes() if given.ndim == 1 else np.array(given)
-        try:
-            prepared = backend.prepared(request.model, request.weights, request.processor, image)
-        except (ZoodiffError, MemoryError):
-            raise
-        except Exception as error:  # the zoo's own code raises what it likes
-            reason = " ".join(str(error).split())[:160] or "without a reason"
-            raise MeasurementError(f"the zoo's own code fails ({reason})") from error
-        return messages.Outputs(self._put(np.asarray(prepared, dtype=np.float32)))
+        return own_recipes.prepare(self.backend, self._arrays, request)
 
     def on_profile(self, request: messages.Profile) -> messages.Profiled:
         """Return the latency of each operator of an ONNX file; see ``onnx_profile``."""
