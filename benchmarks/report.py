@@ -29,12 +29,11 @@ from support import chromium, report_examples  # noqa: E402
 from zoodiff.claims import catalogue  # noqa: E402
 from zoodiff.report import write  # noqa: E402
 from zoodiff.results import Contingency, Discrepancy, Interval  # noqa: E402
+from zoodiff.store.explanation_values import ExplanationValues, PartValues  # noqa: E402
 from zoodiff.store.records import (  # noqa: E402
     AccuracyValues,
     ArchitectureValues,
-    ExplanationValues,
     LatencyValues,
-    PartValues,
     Record,
 )
 from zoodiff.study.result import ComparedGraphs, Explained, StudyResult  # noqa: E402

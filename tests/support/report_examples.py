@@ -15,18 +15,20 @@ from zoodiff.results import (
     Mismatch,
     Verdict,
 )
+from zoodiff.store.explanation_values import (
+    ConfirmationValues,
+    ExplanationValues,
+    NamedValues,
+    PartValues,
+)
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
-    ConfirmationValues,
     DifferenceValues,
-    ExplanationValues,
     Failure,
     FindingValues,
     Hardware,
     LatencyValues,
-    NamedValues,
-    PartValues,
     Record,
     WeightsInfo,
 )

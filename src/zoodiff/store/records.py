@@ -18,6 +18,7 @@ from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 from zoodiff.display import Displayed, Shown
 from zoodiff.errors import StoreError
 from zoodiff.results import READ, Interval, Strict
+from zoodiff.store.explanation_values import ExplanationValues
 from zoodiff.store.recipe_values import RecipesValues
 from zoodiff.store.self_hashed import (
     HASH_KEY,
@@ -208,52 +209,6 @@ class AccuracyValues(Strict):
     """Classes whose output is the same for all images."""
     without_output: list[int] = Field(default_factory=list)
     """Classes of the images for which the entry has no output."""
-
-
-class PartValues(Strict):
-    """One cause in an explanation, with its percentage points of the difference."""
-
-    kind: str
-    what: str
-    code: str | None
-    first: str
-    second: str
-    """The values of the two entries."""
-    points: Interval
-
-
-class ConfirmationValues(Strict):
-    """The main cause, confirmed by applying it to the second entry."""
-
-    what: str
-    code: str
-    points: Interval
-    confirmed: bool
-
-
-class NamedValues(Strict):
-    """A finding about one entry: a convention that fits better, or a scaling error."""
-
-    code: str
-    entry: str
-    words: str
-
-
-class ExplanationValues(Strict):
-    """The causes of the difference in top-1 between the record's entry and ``other``."""
-
-    kind: Literal["explanation"] = "explanation"
-    other: str
-    images: int
-    total: Interval | None
-    """Percentage points, the record's entry minus ``other``; None if it was not decomposed."""
-    parts: list[PartValues] = Field(default_factory=list)
-    """The parts add up to the total, level by level; see
-    ``zoodiff.accuracy.attribution.preprocessing``."""
-    confirmation: ConfirmationValues | None = None
-    named: list[NamedValues] = Field(default_factory=list)
-    notes: list[str] = Field(default_factory=list)
-    problems: list[str] = Field(default_factory=list)
 
 
 class NamesValues(Strict):

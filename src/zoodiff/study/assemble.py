@@ -12,16 +12,11 @@ from zoodiff.errors import StoreError
 from zoodiff.latency import verdicts
 from zoodiff.results import ClaimedRanking, Comparison, Mismatch
 from zoodiff.store.comparisons import KINDS, by_architecture, grouped, ordered
+from zoodiff.store.explanation_values import ExplanationValues
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.recipe_values import RecipesValues
-from zoodiff.store.records import (
-    AccuracyValues,
-    ArchitectureValues,
-    ExplanationValues,
-    Failure,
-    Record,
-)
+from zoodiff.store.records import AccuracyValues, ArchitectureValues, Failure, Record
 from zoodiff.study import config as studies
 from zoodiff.study.candidates import choice_of
 from zoodiff.study.config import Study

@@ -9,14 +9,9 @@ from pydantic import Field
 from zoodiff.architecture.names_table import NamesTable
 from zoodiff.display import Displayed, Shown
 from zoodiff.results import ClaimedRanking, Comparison, Control, Discrepancy, Mismatch, Strict
+from zoodiff.store.explanation_values import ExplanationValues
 from zoodiff.store.recipe_values import RecipesValues
-from zoodiff.store.records import (
-    DifferenceValues,
-    ExplanationValues,
-    Failure,
-    Hardware,
-    Record,
-)
+from zoodiff.store.records import DifferenceValues, Failure, Hardware, Record
 from zoodiff.study.candidates import Choice
 
 

@@ -14,14 +14,13 @@ from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
 from zoodiff.results import Interval
 from zoodiff.stats.intervals import Estimate
-from zoodiff.store.records import (
+from zoodiff.store.explanation_values import (
     ConfirmationValues,
     ExplanationValues,
     NamedValues,
     PartValues,
-    Record,
-    key_of,
 )
+from zoodiff.store.records import Record, key_of
 
 
 @dataclass(frozen=True)
