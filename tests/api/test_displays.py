@@ -18,7 +18,8 @@ import zoodiff
 from support import pictures
 from support.report_examples import example
 from support.text import harmless, hostile_texts
-from zoodiff.accuracy.comparison import Comparison, Pair, Row
+from zoodiff.accuracy.comparison import Comparison, Row
+from zoodiff.accuracy.pairs import Pair
 from zoodiff.api.zoos import ZooState
 from zoodiff.architecture.names_table import NameRow
 from zoodiff.architecture.naming import EntryUnderName, NameFinding

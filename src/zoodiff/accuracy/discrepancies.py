@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from zoodiff.accuracy.comparison import same_images
+from zoodiff.accuracy.pairs import same_images
 from zoodiff.accuracy.predictions import read_columns
 from zoodiff.errors import MeasurementError, StoreError
 from zoodiff.results import Comparison, Contingency, Discrepancy, Interval, Verdict

@@ -15,9 +15,9 @@ from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.classes.label_mapping import label_mapping_of
-from zoodiff.accuracy.comparison import Pair
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
+from zoodiff.accuracy.pairs import Pair
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.pool import WorkerPool

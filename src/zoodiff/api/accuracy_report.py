@@ -14,8 +14,9 @@ from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 if TYPE_CHECKING:
     from zoodiff.accuracy.agreement import Agreements
     from zoodiff.accuracy.attribution.session import Attribution
-    from zoodiff.accuracy.comparison import Comparison, Pair, Row
+    from zoodiff.accuracy.comparison import Comparison, Row
     from zoodiff.accuracy.measure import Outcome, Settings
+    from zoodiff.accuracy.pairs import Pair
     from zoodiff.accuracy.subject import EvaluatedEntry
     from zoodiff.data.images import ImageSet
     from zoodiff.engines.pool import WorkerPool

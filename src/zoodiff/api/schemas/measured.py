@@ -11,7 +11,8 @@ from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.suggestions import Inference, Suggestion
 from zoodiff.accuracy.classes.class_comparison import NamedClasses
 from zoodiff.accuracy.classes.class_findings import ClassFinding
-from zoodiff.accuracy.comparison import Pair, Row
+from zoodiff.accuracy.comparison import Row
+from zoodiff.accuracy.pairs import Pair
 from zoodiff.api.schemas.generation import object_of
 from zoodiff.host.environment import Environment
 from zoodiff.host.peaks import Peaks
