@@ -7,6 +7,7 @@ module beside ``text``: workers import it, too.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,14 +59,14 @@ class Shown:
     """SVG that zoodiff drew, the only markup."""
 
 
-class Displayed:
+class Displayed(ABC):
     """Shows a result: at a prompt by ``repr``, in a notebook, and as a table of pandas."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _shown(self) -> Shown:
         """Return what the result shows."""
-        raise NotImplementedError
 
     def _rows(self) -> Iterable[Row]:
         """Return the rows of the table for pandas."""

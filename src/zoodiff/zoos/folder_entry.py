@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,6 @@ class FolderEntry(Entry):
         return str(ModelRef(self.zoo.name, self.model.name))
 
     @property
+    @abstractmethod
     def stamp(self) -> tuple[Any, ...]:
         """Values that distinguish versions of the folder."""
-        raise NotImplementedError

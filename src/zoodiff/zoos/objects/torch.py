@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,7 +76,7 @@ def _views(module: Any) -> WeightsAccess:
     return WeightsAccess(copied.shapes, read, copied.assign)
 
 
-class _HeldTorch:
+class _HeldTorch(ABC):
     """What modules and programs have in common."""
 
     def __init__(self, name: str) -> None:
@@ -142,15 +143,19 @@ class _HeldTorch:
             self._known = self._first_call()
         return self._known
 
+    @abstractmethod
     def _module(self) -> Any:
-        raise NotImplementedError
+        """Return the module that runs."""
 
+    @abstractmethod
     def _first_call(self) -> TorchCall:
-        raise NotImplementedError
+        """Return the call with the example, with names that no graph has given yet."""
 
+    @abstractmethod
     def _given(self) -> Sequence[Any] | None:
-        raise NotImplementedError
+        """Return the values of the caller's example, flat; None without one."""
 
+    @abstractmethod
     def _check(self) -> None:
         """Raise MeasurementError where running would not give the network's function."""
 
@@ -284,6 +289,9 @@ class HeldProgram(_HeldTorch):
 
     def _module(self) -> Any:
         return self._built
+
+    def _check(self) -> None:
+        """A program has the one mode that it was exported in."""
 
     def _first_call(self) -> TorchCall:
         return call_of_program(self._program)
