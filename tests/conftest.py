@@ -23,7 +23,7 @@ from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-pytest_plugins = ("support.durations", "support.tiers")
+pytest_plugins = ("support.durations", "support.tiers", "support.zoos")
 
 # No tests; the fuzzing programs in it need atheris.
 collect_ignore = ["support"]

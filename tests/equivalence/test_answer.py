@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.onnx
 PAIRS = Path(__file__).resolve().parents[3] / "shared" / "pairs"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[WorkerPool]:
-    with WorkerPool(None) as workers:
-        yield workers
 
 
 def ask(engine: WorkerPool, a: Path, b: Path, **effort: Any) -> Comparison:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,6 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.onnx
 VOCABULARY, WIDTH, LENGTH = 40, 6, 8
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[WorkerPool]:
-    with WorkerPool(None) as workers:
-        yield workers
 
 
 def ask(engine: WorkerPool, a: Path, b: Path, **effort: Any) -> Comparison:

@@ -5,7 +5,6 @@ The files are run in ONNX Runtime, which says whether both compute the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.onnx
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[WorkerPool]:
-    with WorkerPool(None) as workers:
-        yield workers
 
 
 class Drawing:

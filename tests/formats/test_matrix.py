@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -39,12 +38,6 @@ def _cells(ways: Any) -> list[Any]:
         marks = [] if (net, way) in _QUICK else [pytest.mark.slow]
         cells.append(pytest.param(net, way, marks=marks))
     return cells
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[WorkerPool]:
-    with WorkerPool() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,6 @@ SAMPLE = {
 """With depthwise, grouped and plain convolutions, linear layers, and norms of both kinds."""
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with WorkerPool() as found:
-        yield found
-
-
 @pytest.fixture(
     params=[
         pytest.param(name, marks=getattr(pytest.mark, mark))

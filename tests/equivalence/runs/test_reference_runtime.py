@@ -29,12 +29,6 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return e / e.sum(axis=1, keepdims=True)
 
 
-@pytest.fixture(scope="module")
-def engine() -> WorkerPool:
-    with WorkerPool() as found:
-        yield found
-
-
 @pytest.mark.parametrize("batch", [1, 3])
 def test_what_is_inside_one_network_only_is_taken_out(
     engine: WorkerPool, tmp_path: Path, batch: int

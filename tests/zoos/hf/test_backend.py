@@ -1,6 +1,5 @@
 """hf: networks of transformers against transformers' own modules."""
 
-import functools
 import importlib.util
 import os
 import subprocess
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
 from zoodiff.graph.fingerprint import fingerprint
@@ -32,33 +30,6 @@ SOME = [
 """Families of small networks; the slow tests take all entries."""
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with WorkerPool() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def describe(engine):
-    """What one worker says of an entry, asked once."""
-
-    @functools.cache
-    def one(model: str, weights: str | None = "random") -> tuple[Graph, dict]:
-        answer = engine.worker(ZOO.worker).call(
-            "describe", doing=f"describing {model}", model=model, weights=weights
-        )
-        return Graph.from_dict(answer["graph"]), answer
-
-    return one
-
-
-@pytest.fixture(scope="module")
-def backend():
-    from zoodiff.zoos.hf.backend import HfBackend
-
-    return HfBackend()
-
-
 @pytest.mark.slow
 def test_the_catalogue_is_transformers_own() -> None:
     tool = Path(__file__).parents[3] / "tools" / "refresh_hf.py"
@@ -76,13 +47,13 @@ def test_parameters_are_transformers_own_count(describe, names: list[str]) -> No
     reasons = {}
     for name in names:
         try:
-            graph, answer = describe(name)
+            graph, facts = describe(name)
         except MeasurementError as error:
             reasons[name] = str(error)
             continue
         counts = count(graph)
-        if counts.parameters != answer["facts"]["parameters"]:
-            different[name] = (counts.parameters, answer["facts"]["parameters"])
+        if counts.parameters != facts.parameters:
+            different[name] = (counts.parameters, facts.parameters)
     assert different == {}
     assert len(reasons) < max(1, 0.01 * len(names)), reasons
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +60,6 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     done = ran(PROBE, tmp_path_factory.mktemp("files"))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[WorkerPool]:
-    with WorkerPool() as pool:
-        yield pool
 
 
 def test_the_catalogue_has_every_classifier_of_the_package(answers: Any) -> None:

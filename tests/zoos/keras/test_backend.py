@@ -116,14 +116,7 @@ class Described:
     layers: tuple[Any, ...]
 
 
-@pytest.fixture(scope="session")
-def backend() -> Any:
-    from zoodiff.zoos.keras.backend import KerasBackend
-
-    return KerasBackend()
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def described(backend: Any) -> Callable[[str], Described]:
     """What is said of a network, which is built once."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
@@ -22,12 +21,6 @@ pytestmark = [
     pytest.mark.skipif(not importlib.util.find_spec("onnx"), reason="needs onnx"),
 ]
 LIGHT = [m.name for m in ZOO.models() if not m.needs_file]
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with WorkerPool() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

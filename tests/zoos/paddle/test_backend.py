@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support.zoos import Describe
 from zoodiff import api
 from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.errors import UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
-from zoodiff.graph.ir import Graph
-from zoodiff.workers import environments, messages
+from zoodiff.workers import environments
 from zoodiff.zoos import registry
 from zoodiff.zoos.paddle.catalogue import ZOO
 
-pytestmark = pytest.mark.paddle
+UNUSABLE = usable(ZOO.worker)
+pytestmark = [pytest.mark.paddle, pytest.mark.skipif(UNUSABLE is not None, reason=str(UNUSABLE))]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ALL = [model.name for model in ZOO.models()]
 SOME = ["LeNet", "googlenet", "mobilenet_v3_small", "resnet50", "shufflenet_v2_x0_25"]
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[WorkerPool]:
-    reason = usable(ZOO.worker)
-    if reason:
-        pytest.skip(reason)
-    with WorkerPool() as pool:
-        yield pool
-
-
-Describe = Callable[[str], tuple[Graph, messages.Facts]]
-
-
-@pytest.fixture(scope="module")
-def describe(workers: WorkerPool) -> Describe:
-    """What a worker says of a network, asked once."""
-
-    @functools.cache
-    def ask(model: str) -> tuple[Graph, messages.Facts]:
-        answer = workers.worker(ZOO.worker).describe(model, "random", doing=model)
-        return Graph.from_dict(answer.graph), answer.facts
-
-    return ask
 
 
 @pytest.mark.parametrize(
@@ -80,8 +55,8 @@ def test_googlenet_returns_its_auxiliary_classifiers_too(describe: Describe) -> 
     assert [tensor.shape for tensor in graph.outputs] == [(1, 1000)] * 3
 
 
-def test_published_weights_and_unknown_names_are_one_sentence(workers: WorkerPool) -> None:
-    worker = workers.worker(ZOO.worker)
+def test_published_weights_and_unknown_names_are_one_sentence(engine: WorkerPool) -> None:
+    worker = engine.worker(ZOO.worker)
     request = {"handle": "h", "seed": 0, "threads": 1}
     with pytest.raises(WeightsUnavailableError, match=r"as a pickle \(https://.*paddle:resnet18@r"):
         worker.call("load", doing="x", model="resnet18", weights="imagenet", **request)
@@ -119,7 +94,7 @@ def test_the_catalogue_is_that_of_the_package() -> None:
     ],
 )
 def test_networks_are_torchvisions_or_differ_for_a_reason(
-    workers: WorkerPool, name: str, codes: set[str]
+    engine: WorkerPool, name: str, codes: set[str]
 ) -> None:
     registry.resolve(f"paddle:{name}")
     comparison = api.diff(f"paddle:{name}@random", f"torchvision:{name}@random")

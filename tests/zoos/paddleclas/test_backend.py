@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support.zoos import Describe
 from zoodiff.claims import catalogue
 from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
-from zoodiff.graph.ir import Graph
-from zoodiff.workers import environments, messages
+from zoodiff.workers import environments
 from zoodiff.zoos.names import table
 from zoodiff.zoos.paddleclas.catalogue import ZOO
 
-pytestmark = pytest.mark.paddle
+UNUSABLE = usable(ZOO.worker)
+pytestmark = [pytest.mark.paddle, pytest.mark.skipif(UNUSABLE is not None, reason=str(UNUSABLE))]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODELS = {model.name: model for model in ZOO.models()}
@@ -34,35 +33,12 @@ SOME = [
 ]
 
 
-@pytest.fixture(scope="module")
-def workers() -> Iterator[WorkerPool]:
-    reason = usable(ZOO.worker)
-    if reason:
-        pytest.skip(reason)
-    with WorkerPool() as pool:
-        yield pool
-
-
 BROKEN = {
     "CLIP_large_patch14_224_aesthetic": "In operator matmul",
     "MAE_vit_huge_patch14": "Given normalized_shape is",
     "SwinTransformerV2_tiny_patch4_window8_256": "name 'output_dimensions' is not defined",
 }
 """Networks whose own code cannot run them, and Paddle's reason."""
-
-Describe = Callable[[str], tuple[Graph, messages.Facts]]
-
-
-@pytest.fixture(scope="module")
-def describe(workers: WorkerPool) -> Describe:
-    """What a worker says of a network, asked once."""
-
-    @functools.cache
-    def ask(model: str) -> tuple[Graph, messages.Facts]:
-        answer = workers.worker(ZOO.worker).describe(model, "random", doing=model)
-        return Graph.from_dict(answer.graph), answer.facts
-
-    return ask
 
 
 @pytest.mark.parametrize(
@@ -104,14 +80,14 @@ def test_a_number_that_becomes_a_tensor_leaves_no_extent_open(describe: Describe
 
 @pytest.mark.parametrize(("name", "reason"), BROKEN.items())
 def test_a_network_that_cannot_run_is_one_sentence(
-    workers: WorkerPool, name: str, reason: str
+    engine: WorkerPool, name: str, reason: str
 ) -> None:
     with pytest.raises(MeasurementError, match=rf"make a program of paddleclas:{name} .*{reason}"):
-        workers.worker(ZOO.worker).describe(name, "random", doing=name)
+        engine.worker(ZOO.worker).describe(name, "random", doing=name)
 
 
-def test_published_weights_and_unknown_names_are_one_sentence(workers: WorkerPool) -> None:
-    worker = workers.worker(ZOO.worker)
+def test_published_weights_and_unknown_names_are_one_sentence(engine: WorkerPool) -> None:
+    worker = engine.worker(ZOO.worker)
     request = {"handle": "h", "seed": 0, "threads": 1}
     sentence = r"PaddleClas publishes .* as a pickle \(https://.*_vd_ssld_pretrained.pdparams\)"
     with pytest.raises(WeightsUnavailableError, match=sentence):
@@ -122,8 +98,8 @@ def test_published_weights_and_unknown_names_are_one_sentence(workers: WorkerPoo
         worker.describe("ResNet51", "random", doing="x")
 
 
-def test_equal_seeds_give_equal_weights(workers: WorkerPool) -> None:
-    worker = workers.worker(ZOO.worker)
+def test_equal_seeds_give_equal_weights(engine: WorkerPool) -> None:
+    worker = engine.worker(ZOO.worker)
     image = np.random.default_rng(0).standard_normal((1, 3, 224, 224)).astype(np.float32)
     outputs = []
     for seed in (0, 0, 1):

@@ -1,6 +1,5 @@
 """pytorchcv: the catalogue and its networks, against the package's own modules."""
 
-import functools
 import hashlib
 import importlib.util
 import io
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import (
     MeasurementError,
     MissingFrameworkError,
@@ -42,33 +40,6 @@ UNTRACED = {"ntsnet_cub", "revnet38", "revnet110", "revnet164"}
 """A network that chooses regions in numpy, and those that free tensors while they compute."""
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with WorkerPool() as pool:
-        yield pool
-
-
-@pytest.fixture(scope="module")
-def describe(engine):
-    """What one worker says of an entry, asked once."""
-
-    @functools.cache
-    def one(model: str, weights: str | None = "random") -> tuple[Graph, dict]:
-        answer = engine.worker(ZOO.worker).call(
-            "describe", doing=f"describing {model}", model=model, weights=weights
-        )
-        return Graph.from_dict(answer["graph"]), answer
-
-    return one
-
-
-@pytest.fixture(scope="module")
-def backend():
-    from zoodiff.zoos.pytorchcv.backend import PytorchcvBackend
-
-    return PytorchcvBackend()
-
-
 def test_the_catalogue_is_pytorchcvs_own() -> None:
     tool = Path(__file__).parents[3] / "tools" / "refresh_pytorchcv.py"
     done = subprocess.run(
@@ -93,13 +64,13 @@ def test_parameters_are_those_of_the_module_and_those_published(describe, names)
     reasons = {}
     for name in names:
         try:
-            graph, answer = describe(name)
+            graph, facts = describe(name)
         except MeasurementError as error:
             reasons[name] = str(error)
             continue
         counted = count(graph).parameters
-        if {counted, published()[name].parameters or counted} != {answer["facts"]["parameters"]}:
-            different[name] = (counted, answer["facts"]["parameters"], published()[name].parameters)
+        if {counted, published()[name].parameters or counted} != {facts.parameters}:
+            different[name] = (counted, facts.parameters, published()[name].parameters)
     assert different == {}
     assert set(reasons) <= UNTRACED, reasons
 

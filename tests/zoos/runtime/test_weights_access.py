@@ -1,6 +1,6 @@
 """Weights of loaded networks, in every zoo: the graph's names, read, put in, and used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,12 +75,6 @@ class Loaded:
         image = self.worker.put_array(self.image)
         answer = self.worker.call("run", doing=self.model, handle="h", image=image)
         return np.array(self.worker.get_array(answer["outputs"]))
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[WorkerPool]:
-    with WorkerPool() as found:
-        yield found
 
 
 @pytest.fixture(

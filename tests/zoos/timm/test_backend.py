@@ -1,6 +1,5 @@
 """timm: the catalogue and its networks, against timm's own modules."""
 
-import functools
 import importlib.util
 import subprocess
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
@@ -29,33 +27,6 @@ SOME = [
 """Families of small networks; the slow tests take all architectures."""
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with WorkerPool() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def describe(engine):
-    """What one worker says of an entry, asked once."""
-
-    @functools.cache
-    def one(model: str, weights: str | None = "random") -> tuple[Graph, dict]:
-        answer = engine.worker(ZOO.worker).call(
-            "describe", doing=f"describing {model}", model=model, weights=weights
-        )
-        return Graph.from_dict(answer["graph"]), answer
-
-    return one
-
-
-@pytest.fixture(scope="module")
-def backend():
-    from zoodiff.zoos.timm.backend import TimmBackend
-
-    return TimmBackend()
-
-
 def test_the_catalogue_is_timms_own() -> None:
     tool = Path(__file__).parents[3] / "tools" / "refresh_timm.py"
     done = subprocess.run(
@@ -72,13 +43,13 @@ def test_parameters_are_those_of_timms_module(describe, names: list[str]) -> Non
     reasons = {}
     for name in names:
         try:
-            graph, answer = describe(name)
+            graph, facts = describe(name)
         except MeasurementError as error:
             reasons[name] = str(error)
             continue
         counts = count(graph)
-        if counts.parameters != answer["facts"]["parameters"]:
-            different[name] = (counts.parameters, answer["facts"]["parameters"])
+        if counts.parameters != facts.parameters:
+            different[name] = (counts.parameters, facts.parameters)
     assert different == {}
     assert len(reasons) < max(1, 0.01 * len(names)), reasons
 

@@ -1,6 +1,5 @@
 """torchvision: the catalogue and every network, against the framework's own figures."""
 
-import functools
 import importlib.util
 import re
 import subprocess
@@ -50,26 +49,6 @@ SOME = [
     ("wide_resnet50_2", "IMAGENET1K_V1"),
 ]
 """One of each family, small ones; the slow tests take all entries."""
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with WorkerPool() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def describe(engine):
-    """What one worker says of an entry, asked once."""
-
-    @functools.cache
-    def one(model: str, weights: str) -> tuple[Graph, dict]:
-        answer = engine.worker(ZOO.worker).call(
-            "describe", doing=f"describing {model}", model=model, weights=weights
-        )
-        return Graph.from_dict(answer["graph"]), answer
-
-    return one
 
 
 @pytest.fixture(
@@ -123,10 +102,10 @@ def test_parameters_equal_what_torchvision_publishes(described) -> None:
 
 
 def test_parameters_and_statistics_equal_the_modules_own(described) -> None:
-    for graph, answer in described.values():
+    for graph, facts in described.values():
         counts = count(graph)
-        assert counts.parameters == answer["facts"]["parameters"]
-        assert counts.statistics == answer["facts"]["statistics"]
+        assert counts.parameters == facts.parameters
+        assert counts.statistics == facts.statistics
 
 
 def test_macs_equal_what_torchvision_publishes_under_the_name_of_flops(described) -> None:
