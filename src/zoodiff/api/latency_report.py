@@ -118,9 +118,9 @@ class LatencyReport(Displayed):
 
     def _shown(self) -> Shown:
         shown = self.timings._shown()
-        found = [(finding.code, finding.sentence) for finding in self.findings]
+        findings = [(finding.code, finding.sentence) for finding in self.findings]
         failed = [(f"failed: {name}", reason) for name, reason in self.unopened.items()]
-        return replace(shown, facts=[*found, *shown.facts, *failed])
+        return replace(shown, facts=[*findings, *shown.facts, *failed])
 
 
 def latency(

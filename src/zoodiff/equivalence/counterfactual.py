@@ -111,11 +111,11 @@ class _Work:
 
     def _keep_shape(self, a: Layer, b: Layer, node: MutableNode) -> None:
         """Let readers see the first network's result in the shape of the second's."""
-        made, wanted = (
+        current, wanted = (
             graph.tensors[layer.node.outputs[0]].shape
             for graph, layer in ((self._alignment.a.graph, a), (self._alignment.b.graph, b))
         )
-        if made == wanted or prod(made) != prod(wanted) or node.output in self.net.outputs:
+        if current == wanted or prod(current) != prod(wanted) or node.output in self.net.outputs:
             return
         readers = list(dict.fromkeys(self.net.users.get(node.output, [])))
         shape = {"shape": list(wanted)}
@@ -282,9 +282,9 @@ class _Work:
 
         Layers hand on results through reshapes of such axes, which are no layers.
         """
-        made, wanted = self.net.shape(source), self.net.shape(before)
-        wide = [[extent for extent in shape if extent != 1] for shape in (made, wanted)]
-        if made == wanted or not made or wide[0] != wide[1]:
+        current, wanted = self.net.shape(source), self.net.shape(before)
+        wide = [[extent for extent in shape if extent != 1] for shape in (current, wanted)]
+        if current == wanted or not current or wide[0] != wide[1]:
             return source
         shape = {"shape": list(wanted)}
         order = node.order - 1e-3

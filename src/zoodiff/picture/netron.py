@@ -46,11 +46,11 @@ def notes(scene: Scene, graph: LayerGraph, side: int) -> Notes:
 
 
 def _texts(row: PlacedRow, scene: Scene, side: int) -> dict[str, str]:
-    other = (row.b, row.a)[side]
+    counterpart = (row.b, row.a)[side]
     if row.row.elsewhere is not None:
         partner = scene.rows[row.row.elsewhere]
-        other = (partner.b, partner.a)[side]
-    texts = {"zoodiff.counterpart": other.name if other else "none"}
+        counterpart = (partner.b, partner.a)[side]
+    texts = {"zoodiff.counterpart": counterpart.name if counterpart else "none"}
     if row.level != "equal":
         texts["zoodiff.answer"] = STYLE[row.level].words
     for number in row.findings:

@@ -103,10 +103,10 @@ class _Places:
 
     def of_names(self, a: str, b: str) -> list[int]:
         """Rows of layers with these names, one of which may be empty."""
-        found = [self._of_name(side, name) for side, name in ((0, a), (1, b)) if name]
-        if len(found) == 2 and set(found[0]) & set(found[1]):
-            return sorted(set(found[0]) & set(found[1]))
-        return sorted({row for each in found for row in each})
+        rows_of_sides = [self._of_name(side, name) for side, name in ((0, a), (1, b)) if name]
+        if len(rows_of_sides) == 2 and set(rows_of_sides[0]) & set(rows_of_sides[1]):
+            return sorted(set(rows_of_sides[0]) & set(rows_of_sides[1]))
+        return sorted({row for each in rows_of_sides for row in each})
 
     def _of_name(self, side: int, name: str) -> list[int]:
         return [self.rows[side][index] for index in self._named[side].get(name, ())]

@@ -100,9 +100,9 @@ def collect(by_name: Mapping[str, Sequence[Entry]], limits: Limits | None = None
         recipes: dict[Recipe, list[str]] = {}
         unpublished = 0
         for entry in entries:
-            found = _recipes_of(entry, own.recipes.get(str(entry.ref)))
-            unpublished += not found and str(entry.ref) not in own.absent
-            for recipe in found:
+            of_entry = _recipes_of(entry, own.recipes.get(str(entry.ref)))
+            unpublished += not of_entry and str(entry.ref) not in own.absent
+            for recipe in of_entry:
                 recipes.setdefault(recipe, []).append(str(entry.ref))
                 source = Source(_confined(entry), entry.model.name, entry.weights_name)
                 published.sources.setdefault(recipe, source)

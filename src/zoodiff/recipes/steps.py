@@ -175,27 +175,29 @@ def exchanged(spec: Preprocessing, source: Preprocessing, steps: Collection[Step
         fields["antialias"] = source.antialias
     if "channel order" in steps:
         fields["channel_order"] = source.channel_order
-    own, other = _numbers(spec), _numbers(source)
+    numbers, source_numbers = _numbers(spec), _numbers(source)
     if "range" in steps:
-        own = replace(own, low=other.low, high=other.high)
+        numbers = replace(numbers, low=source_numbers.low, high=source_numbers.high)
     if "mean" in steps:
-        own = replace(own, mean=other.mean)
+        numbers = replace(numbers, mean=source_numbers.mean)
     if "std" in steps:
-        own = replace(own, std=other.std)
-    result = _with_numbers(replace(spec, **fields), own)
+        numbers = replace(numbers, std=source_numbers.std)
+    result = _with_numbers(replace(spec, **fields), numbers)
     if not {"input size", "aspect ratio", "order of resize and crop", "crop"} & set(steps):
         return result
-    one, two = window_of(spec), window_of(source)
-    size = two.size if "input size" in steps else one.size
+    window, source_window = window_of(spec), window_of(source)
+    size = source_window.size if "input size" in steps else window.size
     shape = replace(
-        one,
-        keeps_aspect=(two if "aspect ratio" in steps else one).keeps_aspect,
-        crops_first=(two if "order of resize and crop" in steps else one).crops_first,
+        window,
+        keeps_aspect=(source_window if "aspect ratio" in steps else window).keeps_aspect,
+        crops_first=(source_window if "order of resize and crop" in steps else window).crops_first,
     )
-    share = two if "crop" in steps else one
-    if one.agrees(two):  # either stands for both: the exact lengths are those of the target
-        kinds = (shape.keeps_aspect, shape.crops_first, size)
-        share = two if kinds == (two.keeps_aspect, two.crops_first, two.size) else one
+    share = source_window if "crop" in steps else window
+    if window.agrees(source_window):
+        # Either stands for both: the exact lengths are those of the target.
+        target = (shape.keeps_aspect, shape.crops_first, size)
+        of_source = (source_window.keeps_aspect, source_window.crops_first, source_window.size)
+        share = source_window if target == of_source else window
     return with_window(result, mixed(shape, share, size))
 
 

@@ -36,14 +36,14 @@ def comparable(
     unstated: dict[str, None] = {}
     if first.input_size is None and second.input_size is None:
         first, second = replace(first, input_size=size), replace(second, input_size=size)
-    one = _filled(first, second, unstated)
-    two = _filled(second, first, unstated)
-    usual = two.input_size or one.input_size or size or (224, 224)
-    one, two = completed(one, usual)[0], completed(two, usual)[0]
-    one, two = explicit(one), explicit(two)
-    if not can_run(one) or not can_run(two):
+    left = _filled(first, second, unstated)
+    right = _filled(second, first, unstated)
+    usual = right.input_size or left.input_size or size or (224, 224)
+    left, right = completed(left, usual)[0], completed(right, usual)[0]
+    left, right = explicit(left), explicit(right)
+    if not can_run(left) or not can_run(right):
         return None
-    return Comparable(one, two, tuple(unstated))
+    return Comparable(left, right, tuple(unstated))
 
 
 def _filled(spec: Preprocessing, other: Preprocessing, unstated: dict[str, None]) -> Preprocessing:

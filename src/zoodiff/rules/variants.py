@@ -14,8 +14,8 @@ from zoodiff.graph.likeness import family
 
 def variants(graph: LayerGraph) -> list[str]:
     """What a network is known to be a variant of, in words; empty for most."""
-    found = (recognise(graph) for recognise in _RECOGNISERS)
-    return [words for words in found if words]
+    recognised = (recognise(graph) for recognise in _RECOGNISERS)
+    return [words for words in recognised if words]
 
 
 def _residual(graph: LayerGraph) -> str | None:

@@ -56,9 +56,9 @@ def against_labels(
     import numpy as np
 
     labels = np.where(np.isin(labels, without_output), -1, labels)
-    found = class_findings(labels, best, _count(labels, best)) if len(best) else ()
-    found += constant_findings(constant, len(best))
-    return tuple(NamedClasses(entry, None, finding) for finding in found)
+    findings = class_findings(labels, best, _count(labels, best)) if len(best) else ()
+    findings += constant_findings(constant, len(best))
+    return tuple(NamedClasses(entry, None, finding) for finding in findings)
 
 
 def against_entry(

@@ -85,8 +85,8 @@ def _check(request: ClaimsRequest) -> None:
     ]
     if changed:
         name = "an architecture" if changed[0] == "architecture" else changed[0]
-        other = "the table of accuracies and sizes" if table == "claims" else table
-        raise ClaimsError(f"{name} does not go with {other}", *{name, other} - _WORDS)
+        chosen = "the table of accuracies and sizes" if table == "claims" else table
+        raise ClaimsError(f"{name} does not go with {chosen}", *{name, chosen} - _WORDS)
 
 
 _TABLES_OF = {

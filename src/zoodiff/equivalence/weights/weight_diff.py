@@ -236,12 +236,12 @@ def recurrent_weights(layer: Layer, weights: Weights) -> list[Any] | None:
 
 def _terms(layer: Layer, weights: Weights) -> list[Any] | None:
     """Scale and shift of a norm; what it lacks is one or zero."""
-    found = parts(layer)
-    if found is None or not (found.scale or found.shift):
+    norm = parts(layer)
+    if norm is None or not (norm.scale or norm.shift):
         return None
-    shape = (found.scale or found.shift).shape
-    scale = np.ones(shape) if found.scale is None else weights[found.scale.name].reshape(shape)
-    shift = np.zeros(shape) if found.shift is None else weights[found.shift.name].reshape(shape)
+    shape = (norm.scale or norm.shift).shape
+    scale = np.ones(shape) if norm.scale is None else weights[norm.scale.name].reshape(shape)
+    shift = np.zeros(shape) if norm.shift is None else weights[norm.shift.name].reshape(shape)
     return [scale.astype(np.float64), shift.astype(np.float64)]
 
 

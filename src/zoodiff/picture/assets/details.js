@@ -41,23 +41,23 @@ function counterpart(row) {
 function findingsOf(index) {
   return (data.rows[index].f || []).map((k) => {
     const finding = data.findings[k];
-    const made = element("p", `finding ${finding.level}`);
-    made.append(element("b", "", `${finding.code} ${finding.name}`), ": ", finding.left, element("span", "bar", " | "), finding.right);
-    return made;
+    const paragraph = element("p", `finding ${finding.level}`);
+    paragraph.append(element("b", "", `${finding.code} ${finding.name}`), ": ", finding.left, element("span", "bar", " | "), finding.right);
+    return paragraph;
   });
 }
 
 // One table: what, in A, in B; lines that differ are marked.
 function table(index) {
   const sides = [layerOf(index, 0), layerOf(index, 1)];
-  const made = element("table", "compare");
-  const head = made.createTHead().insertRow();
+  const comparison = element("table", "compare");
+  const head = comparison.createTHead().insertRow();
   ["", "A", "B"].forEach((text) => {
     const title = element(text ? "th" : "td", "", text);
     if (text) title.scope = "col";
     head.append(title);
   });
-  const body = made.createTBody();
+  const body = comparison.createTBody();
   const line = (name, values, marks = true) => addLine(body, name, values, marks);
   line("layer", sides.map((s) => s && s.name), false);
   line("operator", sides.map((s) => s && s.op));
@@ -67,7 +67,7 @@ function table(index) {
   [...weightLines(sides)].forEach(([name, values]) => line(name, values));
   const apart = data.rows[index].d;
   if (apart !== undefined) body.append(acrossLine("outputs apart by", outputs(apart)));
-  return made;
+  return comparison;
 }
 
 function outputs(apart) {

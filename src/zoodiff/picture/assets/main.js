@@ -138,9 +138,9 @@ function listenToPointer() {
   view.addEventListener("pointerup", end);
   view.addEventListener("pointercancel", end);
   view.addEventListener("click", (event) => {
-    const made = event.target.closest(".item");
-    if (moved || !made) return;
-    const number = Number(made.dataset.item);
+    const row = event.target.closest(".item");
+    if (moved || !row) return;
+    const number = Number(row.dataset.item);
     select(number);
     activate(number);
   });
@@ -155,12 +155,12 @@ function listenToOverview() {
 }
 
 function button(text, label, act) {
-  const made = typeof text === "string" ? element("button", "", text) : text;
-  made.type = "button";
-  made.setAttribute("aria-label", label);
-  made.title = label;
-  made.addEventListener("click", act);
-  return made;
+  const control = typeof text === "string" ? element("button", "", text) : text;
+  control.type = "button";
+  control.setAttribute("aria-label", label);
+  control.title = label;
+  control.addEventListener("click", act);
+  return control;
 }
 
 function tools() {
@@ -176,7 +176,7 @@ function tools() {
     if (event.key === "Escape") view.focus();
   });
   searchShown.setAttribute("role", "status");
-  const group = (...children) => { const made = element("div", "group"); made.append(...children); return made; };
+  const group = (...children) => { const box = element("div", "group"); box.append(...children); return box; };
   bar.append(
     group(search, searchShown),
     group(
@@ -193,14 +193,14 @@ function tools() {
 }
 
 function titles() {
-  const made = element("div", "titles");
+  const bar = element("div", "titles");
   data.names.forEach((name, side) => {
     const title = element("div", side ? "second" : "first");
     title.title = name;
     title.append(element("span", "side", "AB"[side]), nameElement(name));
-    made.append(title);
+    bar.append(title);
   });
-  return made;
+  return bar;
 }
 
 function start() {

@@ -1,17 +1,17 @@
 // The elements of the items; only those near the screen exist.
 
 function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
 }
 
 function cell(className, ...children) {
-  const made = element("div", className);
-  made.setAttribute("role", "gridcell");
-  made.append(...children);
-  return made;
+  const gridCell = element("div", className);
+  gridCell.setAttribute("role", "gridcell");
+  gridCell.append(...children);
+  return gridCell;
 }
 
 function itemElement(number, size) {
@@ -57,11 +57,11 @@ function layerCell(index, side) {
 
 // A name that does not fit loses its beginning, which its neighbours share.
 function nameElement(name) {
-  const made = element("span", "name");
+  const outer = element("span", "name");
   const inner = element("bdi", "", name);
   inner.dir = "ltr";
-  made.append(inner);
-  return made;
+  outer.append(inner);
+  return outer;
 }
 
 function gapBox(index) {
@@ -86,9 +86,9 @@ function middleCell(index) {
 }
 
 function codeElement(codes) {
-  const made = element("span", "code", codes[0]);
-  if (codes.length > 1) made.append(element("span", "more", ` +${codes.length - 1}`));
-  return made;
+  const label = element("span", "code", codes[0]);
+  if (codes.length > 1) label.append(element("span", "more", ` +${codes.length - 1}`));
+  return label;
 }
 
 // Codes of a row's findings, the most important first.

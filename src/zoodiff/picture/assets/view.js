@@ -59,7 +59,7 @@ function measure() {
 
 // Everything anew: after folding, zooming, and changes of the window.
 function redraw() {
-  drawn.forEach((made) => made.remove());
+  drawn.forEach((row) => row.remove());
   drawn.clear();
   arrangeEdges();
   measure();
@@ -77,17 +77,17 @@ function later() {
 function draw() {
   const first = Math.max(0, Math.floor(view.scrollTop / size.height) - SPARE);
   const last = Math.min(items.length - 1, Math.ceil((view.scrollTop + view.clientHeight) / size.height) + SPARE);
-  drawn.forEach((made, number) => {
-    if (number < first || number > last) { made.remove(); drawn.delete(number); }
+  drawn.forEach((row, number) => {
+    if (number < first || number > last) { row.remove(); drawn.delete(number); }
   });
   // In the order of reading: what comes above stands above.
   const above = document.createDocumentFragment(), below = document.createDocumentFragment();
   const top = Math.min(...drawn.keys());
   for (let number = first; number <= last; number += 1) {
     if (!drawn.has(number)) {
-      const made = itemElement(number, size);
-      drawn.set(number, made);
-      (number < top ? above : below).append(made);
+      const row = itemElement(number, size);
+      drawn.set(number, row);
+      (number < top ? above : below).append(row);
     }
     const mark = number === selected;
     drawn.get(number).classList.toggle("selected", mark);

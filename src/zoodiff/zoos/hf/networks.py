@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def class_named(name: str) -> Any:
     """Return a class of transformers; raise MeasurementError where this version has none."""
     transformers = importlib.import_module("transformers")
-    found = getattr(transformers, name, None)
-    if found is None:
+    named_class = getattr(transformers, name, None)
+    if named_class is None:
         raise MeasurementError(f"transformers {transformers.__version__} has no class {name}")
-    return found
+    return named_class
 
 
 def configuration(name: str, values: Mapping[str, Any] | None) -> Any:

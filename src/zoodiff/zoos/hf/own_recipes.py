@@ -62,8 +62,8 @@ def prepared(
     if name is None or backend is None:
         raise MeasurementError(f"there is no image processor of {model_type} that is {speed}")
     decoded = Pillow().decode(image, exif=False)
-    made = _processor(name, raw, backend)(decoded, return_tensors="np")["pixel_values"][0]
-    return np.asarray(made, dtype=np.float32)
+    prepared = _processor(name, raw, backend)(decoded, return_tensors="np")["pixel_values"][0]
+    return np.asarray(prepared, dtype=np.float32)
 
 
 def _processor(name: str, raw: Mapping[str, Any], backend: Backend) -> Any:

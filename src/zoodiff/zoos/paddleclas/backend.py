@@ -48,11 +48,11 @@ def prepare(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
             "own"
         )
     if images.shape[1:3] != model.input_shape[1:]:
-        size, other = (
+        expected, actual = (
             "x".join(map(str, model.input_shape[1:])),
             "x".join(map(str, images.shape[1:3])),
         )
-        raise UsageError(f"paddleclas:{model.name} takes images of {size} pixels, not {other}")
+        raise UsageError(f"paddleclas:{model.name} takes images of {expected} pixels, not {actual}")
     scale = np.float32(spec.value_range[1] / 255.0)
     mean, std = (np.asarray(values, dtype=np.float32) for values in (spec.mean, spec.std))
     pixels = images[..., ::-1] if spec.channel_order == "BGR" else images

@@ -24,9 +24,9 @@ def _norm_of_batch(layer: Layer) -> Node | None:
 
 def _norms(networks: AlignedPair) -> Iterable[Difference]:
     for i, j in networks.alignment.pairs:
-        found = [_norm_of_batch(networks.a.layers[i]), _norm_of_batch(networks.b.layers[j])]
-        if (found[0] is None) != (found[1] is None):
-            left, right = (_STORED if norm is None else _OF_THE_BATCH for norm in found)
+        norms = [_norm_of_batch(networks.a.layers[i]), _norm_of_batch(networks.b.layers[j])]
+        if (norms[0] is None) != (norms[1] is None):
+            left, right = (_STORED if norm is None else _OF_THE_BATCH for norm in norms)
             yield _named(left, right, (i,), (j,))
     for i in networks.alignment.only_a:
         if _norm_of_batch(networks.a.layers[i]) is not None:
