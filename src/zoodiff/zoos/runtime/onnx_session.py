@@ -81,7 +81,7 @@ class Session:
         Integers whose scale the file gives are converted to real numbers.
         """
         from zoodiff.frontends.onnx.runtime_operators.blocked import BlockedQuantisation
-        from zoodiff.zoos.runtime.onnx_weights import computed
+        from zoodiff.zoos.runtime.onnx_computed import computed
 
         stored, read = self._stored()
         computed_arrays = computed(self.model())
