@@ -33,8 +33,13 @@ from zoodiff.equivalence.outputs import (
     parting,
     precision,
 )
+from zoodiff.equivalence.responsibility import (
+    responsible,
+    responsible_with_own_weights,
+    weights_differ,
+    weights_matter,
+)
 from zoodiff.equivalence.runs.named_inputs import is_embedding
-from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
@@ -110,17 +115,17 @@ class _Decision:
     def _doubt(self, outputs: Outputs) -> str:
         """Why agreeing outputs prove nothing here; empty where they prove equality."""
         questions = self._case.questions
-        if not self._parting and not self._weights_differ() and self._case.compared is not None:
+        if not self._parting and not weights_differ(self._case) and self._case.compared is not None:
             return questions.doubt
         if questions.doubt or (questions.untried and self._tables_differ()):
-            apart = "weights differ" if self._weights_differ() else "weights were not compared"
+            apart = "weights differ" if weights_differ(self._case) else "weights were not compared"
             return questions.doubt or f"{apart}, and only {'; '.join(questions.untried)}"
         if outputs.interpreted is None:
             unknown = outputs.distrust or "double precision was not tried"
             count = max(len(side.canonical.outputs) for side in (self._diff.a, self._diff.b))
             if count > 1 and self._case.questions.images:
                 return f"only the first of {count} outputs was compared ({unknown})"
-            if outputs.coarse and (self._parting or self._weights_differ()):
+            if outputs.coarse and (self._parting or weights_differ(self._case)):
                 return f"numbers of few bits hide small differences ({unknown})"
         if outputs.constant and not outputs.coarse:
             return "the outputs hardly depend on the input, so equal ones prove nothing"
@@ -191,7 +196,7 @@ class _Decision:
         if self._case.compared is not None and self._case.compared.sameness != "differ":
             relations = tuple(r for r in relations if r.undone)
         related = [r.sentence for r in relations if r.kind not in HARMLESS]
-        if related or self._weights_differ():
+        if related or weights_differ(self._case):
             sentence = "; ".join((sentence, *related[:_RELATED], "nothing changes"))
         if domain.notes:
             sentence = f"{sentence}; {'; '.join(domain.notes)}"
@@ -200,7 +205,7 @@ class _Decision:
         return replace(answer, domain=domain)
 
     def _parted(self, outputs: Outputs, domain: Domain) -> Answer:
-        matter, undone = self._responsible(outputs)
+        matter, undone = responsible(self._case, outputs)
         weights = self._case.compared
         apart = weights is not None and weights.sameness == "differ"
         precise = {f.code for f in self._precision}
@@ -223,7 +228,11 @@ class _Decision:
                 "same network, other precision", outputs, sentence, because=because, undone=undone
             )
             return replace(answer, domain=domain)
-        if not self._weights_matter(outputs) and matter and all(f in self._inside for f in matter):
+        if (
+            not weights_matter(self._case, outputs)
+            and matter
+            and all(f in self._inside for f in matter)
+        ):
             sentence = self._inside_sentence()
             answer = self._answer(
                 "same network, preprocessing inside one",
@@ -233,11 +242,13 @@ class _Decision:
                 undone=undone,
             )
             return replace(answer, domain=domain)
-        if apart and self._weights_matter(outputs):
+        if apart and weights_matter(self._case, outputs):
             layouts = [f.code for f in self._diff.findings if self._is_unlike(f)]
             codes = (*codes, *dict.fromkeys(layouts), "weights")
         if not codes:
-            codes = tuple(dict.fromkeys(f.code for f in self._of_own_weights(outputs)))
+            codes = tuple(
+                dict.fromkeys(f.code for f in responsible_with_own_weights(self._case, outputs))
+            )
         if cut:  # values beyond the integers' range are lost, which is no rounding
             codes = tuple(dict.fromkeys((*codes, *(f.code for f in self._precision))))
         sentence = "different functions"
@@ -275,62 +286,6 @@ class _Decision:
                 f"the same network; the preprocessing inside differs: {first.left} | {first.right}"
             )
         return f"the same network; {side} has preprocessing inside: {preprocessing}"
-
-    def _responsible(self, outputs: Outputs) -> tuple[list[Finding], float | None]:
-        """The findings that make outputs differ, and the deviation left when they are undone."""
-        double, numbers = outputs.interpreted, self._case.normalisation
-        parting = [f for f in self._parting if f is not numbers]
-        if double is None or not self._parting:
-            return list(self._parting), None
-        limit = outputs.limit
-        of_weights = []
-        if numbers is not None:  # with equal weights it would have no effect
-            left = double.own_weights(parting).deviation
-            of_weights = [numbers] if left is None or left > min(limit, _tiny(outputs)) else []
-        plain = double.equal_weights(()).deviation
-        if plain is not None and plain <= min(limit, _tiny(outputs)):
-            return of_weights, plain
-        matter = []
-        for finding in parting:
-            left = double.equal_weights(f for f in parting if f is not finding).deviation
-            if left is None or left > min(limit, _tiny(outputs)):
-                matter.append(finding)
-        left_over = double.equal_weights(matter).deviation
-        if (left_over is None or left_over > limit) and len(matter) < len(parting):
-            everything = double.equal_weights(parting).deviation
-            if everything is not None and (left_over is None or everything < left_over / MARGIN):
-                return [*parting, *of_weights], everything
-        return [*of_weights, *matter], left_over
-
-    def _of_own_weights(self, outputs: Outputs) -> list[Finding]:
-        """The findings that matter where the weights of one network fit the other, as zeros.
-
-        A bias that one network lacks is zero there, so equal weights hide it.
-        """
-        double = outputs.interpreted
-        if double is None:
-            return []
-        matter = []
-        for finding in self._parting:
-            left = double.own_weights(f for f in self._parting if f is not finding).deviation
-            if left is None or left > outputs.limit:
-                matter.append(finding)
-        return matter
-
-    def _weights_differ(self) -> bool:
-        compared = self._case.compared
-        return compared is not None and compared.sameness == "differ"
-
-    def _weights_matter(self, outputs: Outputs) -> bool:
-        """Whether outputs still differ with every finding undone, each with its own weights."""
-        compared = self._case.compared
-        if compared is None or compared.sameness != "differ":
-            return False
-        if outputs.interpreted is None:
-            return True
-        left = outputs.interpreted.own_weights(self._parting).deviation
-        limit = outputs.limit
-        return left is None or left > limit
 
     def _answer(
         self,
@@ -400,8 +355,3 @@ def _drops(node: Node) -> bool:
 
 def _normalises_batches(node: Node) -> bool:
     return node.op == "BatchNormalization" and bool(node.attributes.get("training"))
-
-
-def _tiny(outputs: Outputs) -> float:
-    """Below this, in double precision and with equal weights, two outputs are the same."""
-    return max(1e-2 * max(outputs.doubles, default=0.0), 1e-9)
