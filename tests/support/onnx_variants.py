@@ -51,7 +51,6 @@ def write_repository(root: Path, *, outside: bool = False) -> Path:
     """Write a repository with six variants; ``outside`` keeps single precision's weights apart."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     logging.disable(logging.WARNING)
@@ -64,9 +63,7 @@ def write_repository(root: Path, *, outside: bool = False) -> Path:
     onnx.save(
         convert_float_to_float16(onnx.load(first), keep_io_types=True), folder / "model_fp16.onnx"
     )
-    blocks = MatMulNBitsQuantizer(onnx.load(first), block_size=16)
-    blocks.process()
-    blocks.model.save_model_to_file(str(folder / "model_q4.onnx"))
+    quantised_in_blocks(first, folder / "model_q4.onnx", block_size=16)
     logging.disable(logging.NOTSET)
     if outside:
         model = onnx.load(first)
@@ -81,6 +78,23 @@ def write_repository(root: Path, *, outside: bool = False) -> Path:
     (root / "config.json").write_text(json.dumps(CONFIG))
     (root / "preprocessor_config.json").write_text(json.dumps(RECIPE))
     return root
+
+
+def quantised_in_blocks(
+    source: Path, target: Path, *, quant_format: str = "QOperator", **settings: Any
+) -> Path:
+    """Write a network with the weights of its products in blocks of few bits."""
+    import onnx
+    from onnxruntime.quantization import QuantFormat
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    form = QuantFormat[quant_format]
+    blocks = MatMulNBitsQuantizer(
+        onnx.load(source), **({"block_size": 16} | settings), quant_format=form
+    )
+    blocks.process()
+    blocks.model.save_model_to_file(str(target))
+    return target
 
 
 def _images() -> Any:

@@ -143,7 +143,7 @@ def test_each_element_has_the_step_of_its_block() -> None:
     session = Session(model.SerializeToString(), lambda: model, name="case", threads=1)
     access = session.weights_access()
     graph = canonical(read(model))
-    (steps,) = canonical_steps(graph, {name: access[name] for name in access}).values()
+    (steps,) = canonical_steps(graph, {name: access[name] for name in access}).sizes.values()
     scales = case.inputs["s"].reshape(ROWS, 3)
     np.testing.assert_array_equal(steps[:, :75], scales[:, np.arange(75) // 32])
     # Neighbouring integers are one step apart.

@@ -6,11 +6,12 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.fake_hub import FakeHub, fake_hub
-from support.onnx_variants import write_repository
+from support.onnx_variants import quantised_in_blocks, write_repository
 from zoodiff import api
 from zoodiff.errors import MeasurementError, RefusedError, UnknownNameError, UsageError
 from zoodiff.host.provenance import identity
@@ -105,12 +106,52 @@ def test_every_variant_is_compared_with_the_first(repository: Path) -> None:
     )
     (finding,) = reports["q4"].findings
     assert (finding.code, finding.right) == ("ARC171", "real numbers with 4-bit weights")
-    weights = reports["q4"].answer.evidence.weights
-    assert weights is not None
-    assert weights.sameness == "equal after quantisation"
+    assert reports["q4"].answer.evidence.weights.sameness == "equal after quantisation"
     outputs = reports["q4"].answer.evidence.outputs
     assert outputs is not None
     assert 0.001 < outputs.deviation < 0.2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"is_symmetric": True},
+        {"block_size": 32},
+        {"bits": 8},
+        {"accuracy_level": 4},
+        {"quant_format": "QDQ"},
+        {"quant_format": "QDQ", "is_symmetric": True},
+    ],
+    ids=str,
+)
+def test_weights_of_few_bits_are_another_precision(
+    repository: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    changed = quantised_in_blocks(
+        repository / "onnx" / "model.onnx", tmp_path / "q4.onnx", **settings
+    )
+    report = api.diff(api.DiffRequest(str(repository / "onnx" / "model.onnx"), str(changed)))
+    assert report.answer.relation == "same network, other precision"
+    assert report.answer.evidence.weights.sameness == "equal after quantisation"
+    assert [finding.code for finding in report.findings] == ["ARC171"]
+
+
+def test_another_weight_of_few_bits_is_another_function(repository: Path, tmp_path: Path) -> None:
+    """Two steps in one element, which rounding does not explain."""
+    import onnx
+
+    first = repository / "onnx" / "model.onnx"
+    changed = quantised_in_blocks(first, tmp_path / "q4.onnx", block_size=16)
+    model = onnx.load(changed)
+    packed = next(t for t in model.graph.initializer if t.data_type == onnx.TensorProto.UINT8)
+    values = bytearray(packed.raw_data)
+    place = next(k for k, byte in enumerate(values) if 2 < byte & 15 < 12)
+    values[place] += 2
+    packed.raw_data = bytes(values)
+    changed.write_bytes(model.SerializeToString())
+    report = api.diff(api.DiffRequest(str(first), str(changed)))
+    assert report.answer.relation == "different functions"
+    assert report.answer.evidence.weights.differing == 1
 
 
 def test_a_branch_is_resolved_to_its_commit(hub: FakeHub, repository: Path) -> None:

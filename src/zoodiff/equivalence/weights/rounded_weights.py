@@ -9,7 +9,7 @@ what is compared is what a layer computes per channel, :math:`y = s (W x) + t`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from zoodiff.equivalence.weights.weight_transfer import (
 )
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
-from zoodiff.graph.weights import Weights, step_sizes
+from zoodiff.graph.weights import Weights, step_sizes, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,19 +40,28 @@ _SLACK = 1.001
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The steps of the weights of a canonical graph that are stored as integers, by name."""
+
+    sizes: Weights = field(default_factory=dict)
+    ends: Weights = field(default_factory=dict)
+    """Which elements are the smallest or largest of their block, of weights with such blocks."""
+
+
+@dataclass(frozen=True)
 class RoundedLayer:
     """A layer with its weights, and the steps of those that are stored as integers."""
 
     layer: Layer
     weights: Weights
-    steps: Weights
+    steps: Steps
 
     def tolerance(self, p: Parameter) -> NDArray[Any]:
         """How far each element of a weight may be from its value before rounding."""
         values = np.abs(self.weights[p.name].astype(np.float64))
         tolerance = _UNITS.get(p.dtype, 0.0) * values + _LEAST.get(p.dtype, 0.0)
-        if p.name in self.steps:
-            steps = np.broadcast_to(self.steps[p.name].reshape(p.shape), p.shape).reshape(
+        if p.name in self.steps.sizes:
+            steps = np.broadcast_to(self.steps.sizes[p.name].reshape(p.shape), p.shape).reshape(
                 values.shape
             )
             tolerance = tolerance + _SLACK * 0.5 * steps * (1 + self._last(p))
@@ -60,25 +69,44 @@ class RoundedLayer:
 
     def _last(self, p: Parameter) -> NDArray[Any]:
         """Where a weight is the smallest or largest integer, at which larger values are cut off."""
+        if p.name in self.steps.ends:
+            return self.steps.ends[p.name]
         values = self.weights[p.name]
         ends: NDArray[Any] = np.logical_or(values == values.max(), values == values.min())
         return ends
 
 
-def canonical_steps(graph: Graph, stored: Mapping[str, Any]) -> Weights:
-    """The steps of the weights of a canonical graph that are stored as integers, by name."""
-    steps_by_name: Weights = {}
+def canonical_steps(graph: Graph, stored: Mapping[str, Any]) -> Steps:
+    """Return the steps of a canonical graph's weights from what its framework stores."""
+    steps = Steps()
     for p in (p for node in graph.nodes for p in node.parameters):
         if (p.steps or p.steps_in in stored) and p.stored in stored:
-            steps = step_sizes(p, np.shape(stored[p.stored]), stored.get(p.steps_in))
-            steps_by_name[p.name] = steps.reshape(p.shape)
-    return steps_by_name
+            values = np.asarray(stored[p.stored])
+            sizes = step_sizes(p, values.shape, stored.get(p.steps_in))
+            steps.sizes[p.name] = sizes.reshape(p.shape)
+            if p.steps_in in stored:
+                steps.ends[p.name] = viewed(p, _ends_of_blocks(p, values)).reshape(p.shape)
+    return steps
+
+
+def _ends_of_blocks(p: Parameter, values: NDArray[Any]) -> NDArray[Any]:
+    """Where a weight, as it is stored, is the smallest or largest of its block."""
+    last = np.moveaxis(values, p.steps_axis, -1)
+    count = -(-last.shape[-1] // p.steps_block)
+    ends = np.zeros(last.shape, dtype=bool)
+    for block in range(count):
+        part = np.s_[..., block * p.steps_block : (block + 1) * p.steps_block]
+        own = last[part]
+        ends[part] = (own == own.max(-1, keepdims=True)) | (own == own.min(-1, keepdims=True))
+    return np.moveaxis(ends, -1, p.steps_axis)
 
 
 def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
     """Return the rounding up to which two layers have equal weights; None where they differ."""
     owned = [own_parameters(side.layer) for side in (a, b)]
-    integers = any(p.name in side.steps for side, ps in zip((a, b), owned, strict=True) for p in ps)
+    integers = any(
+        p.name in side.steps.sizes for side, ps in zip((a, b), owned, strict=True) for p in ps
+    )
     halves = any(p.dtype in _UNITS for side in owned for p in side)
     if not (integers or halves) or _rescaled(a, b):
         return None
@@ -95,9 +123,9 @@ def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
 def _rescaled(a: RoundedLayer, b: RoundedLayer) -> bool:
     """Whether two layers store the same integers with other steps, which no rounding explains."""
     for p, q in zip(own_parameters(a.layer), own_parameters(b.layer), strict=False):
-        if p.name not in a.steps or q.name not in b.steps or p.size != q.size:
+        if p.name not in a.steps.sizes or q.name not in b.steps.sizes or p.size != q.size:
             continue
-        steps = [side.steps[r.name].reshape(-1) for side, r in ((a, p), (b, q))]
+        steps = [side.steps.sizes[r.name].reshape(-1) for side, r in ((a, p), (b, q))]
         values = [side.weights[r.name].reshape(-1) for side, r in ((a, p), (b, q))]
         integers = [np.rint(v / s) for v, s in zip(values, steps, strict=True)]
         same_steps = np.allclose(steps[0], steps[1], rtol=_SAME_STEP, atol=0)

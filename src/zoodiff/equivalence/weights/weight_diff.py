@@ -18,6 +18,7 @@ import numpy as np
 from zoodiff.architecture.diff import Diff
 from zoodiff.equivalence.weights.rounded_weights import (
     RoundedLayer,
+    Steps,
     canonical_steps,
     equal_up_to_rounding,
 )
@@ -96,11 +97,11 @@ def compare_aligned(
     alignment: Alignment,
     mine: Weights,
     theirs: Weights,
-    steps: tuple[Weights, Weights] = ({}, {}),
+    steps: tuple[Steps, Steps] = (Steps(), Steps()),
 ) -> WeightsDiff:
     """The same for weights that are in canonical order already.
 
-    ``steps`` are those of weights that are stored as integers, by name.
+    ``steps`` are those of weights that are stored as integers.
     """
     layers = []
     for i, j in alignment.pairs:
