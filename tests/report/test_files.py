@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import StoreError
-from zoodiff.report import exports, write
+from zoodiff.report import write
+from zoodiff.report.exports import papers
 from zoodiff.study.result import StudyResult
 
 NAMES = ["discrepancies.csv", "discrepancies.json", "index.html", "report.md", "tables"]
@@ -23,7 +24,7 @@ def test_a_report_is_four_files_and_a_folder_of_tables(result: StudyResult, tmp_
     assert files.html.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert files.markdown.read_text(encoding="utf-8").startswith("# ")
     assert sorted(p.name for p in files.tables.iterdir()) == sorted(
-        f"{name}.{ending}" for name in exports.NAMES for ending in ("csv", "md", "tex")
+        f"{name}.{ending}" for name in papers.NAMES for ending in ("csv", "md", "tex")
     )
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from zoodiff.report import mismatches
-from zoodiff.report.conditions import conditions
-from zoodiff.report.entries import EntryRow, entry_rows
 from zoodiff.report.page import page
+from zoodiff.report.sections import mismatches
+from zoodiff.report.sections.entries import EntryRow, entry_rows
+from zoodiff.report.words.conditions import conditions
 from zoodiff.study.result import StudyResult
 
 

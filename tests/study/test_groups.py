@@ -15,7 +15,7 @@ from support.records import a_record
 from zoodiff.api.studies import RunRequest, compare, run
 from zoodiff.architecture import mismatches
 from zoodiff.cli.render.studies import print_result
-from zoodiff.report import summary
+from zoodiff.report.sections import summary
 from zoodiff.study.config import parse
 from zoodiff.study.plan import plan
 from zoodiff.study.result import StudyResult

@@ -11,7 +11,8 @@ from zoodiff.api.studies import RunRequest
 from zoodiff.api.studies import run as run_study
 from zoodiff.architecture import describe
 from zoodiff.errors import StudyError
-from zoodiff.report import render, tables
+from zoodiff.report import render
+from zoodiff.report.exports import discrepancies
 from zoodiff.report.page import page
 from zoodiff.store import bundle
 from zoodiff.store.files import LocalFiles
@@ -102,7 +103,7 @@ def test_the_report_has_the_table_and_the_store_keeps_its_records(tmp_path: Path
     for text in (render.to_html(printed), render.to_markdown(printed)):
         assert "Table of names" in text
         assert "1 in 2" in text
-    assert '"names": [' in tables.to_json(result)
+    assert '"names": [' in discrepancies.to_json(result)
     assert {record.kind for record in Store(tmp_path / "r")} == {"names"}
     assert verify(LocalFiles(tmp_path / "r")).problems == ()
     bundle.write_bundle(Store(tmp_path / "r"), tmp_path / "all.tar")

@@ -19,7 +19,8 @@ from pydantic import BaseModel
 
 from support import report_examples
 from support.text import harmless, hostile_texts
-from zoodiff.report import render, tables, write
+from zoodiff.report import render, write
+from zoodiff.report.exports import discrepancies
 from zoodiff.report.page import page
 from zoodiff.study.result import StudyResult
 from zoodiff.text import html as make_html
@@ -196,8 +197,8 @@ def test_html_has_no_element_or_attribute_from_untrusted_texts(
 
 def test_csv_holds_no_formula_and_no_broken_row(hostile_report: Report) -> None:
     rows = list(csv.reader(io.StringIO(hostile_report.csv)))
-    assert {len(row) for row in rows} == {len(tables.COLUMNS)}
-    assert len(rows) == 1 + len(list(tables.rows(hostile_report.result)))
+    assert {len(row) for row in rows} == {len(discrepancies.COLUMNS)}
+    assert len(rows) == 1 + len(list(discrepancies.rows(hostile_report.result)))
     for cell in (cell for row in rows for cell in row):
         assert not harmless.problems(cell, allowed="")
         formula = re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", cell)

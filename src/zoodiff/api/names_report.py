@@ -89,8 +89,8 @@ class NamesReport(Displayed):
     def to_html(self) -> str:
         """Return a page of its own, which loads nothing, with a table to sort and filter."""
         from zoodiff.architecture.names_table import NamesTable
-        from zoodiff.report import names as formatted
         from zoodiff.report import render
+        from zoodiff.report.sections import names as formatted
 
         part = formatted.part(NamesTable(self.zoos, self.rows, self.findings))
         return render.to_page(

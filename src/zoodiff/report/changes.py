@@ -9,8 +9,8 @@ from math import log
 from typing import Any, Literal
 
 from zoodiff.display import Displayed, Shown
-from zoodiff.report import numbers
-from zoodiff.report.standing import Level, Standing, standings
+from zoodiff.report.sections.standing import Level, Standing, standings
+from zoodiff.report.words import numbers
 from zoodiff.results import Discrepancy
 from zoodiff.store.records import AccuracyValues, ArchitectureValues, LatencyValues, Record
 from zoodiff.study.result import StudyResult

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoodiff.errors import StoreError
-from zoodiff.report import exports, render, tables
+from zoodiff.report import render
+from zoodiff.report.exports import discrepancies, papers
 from zoodiff.report.page import page
 from zoodiff.study.result import StudyResult
 
@@ -25,7 +26,7 @@ class ReportFiles:
     csv: Path
     json: Path
     tables: Path
-    """Holds each table as CSV, LaTeX and Markdown; see ``exports``."""
+    """Holds each table as CSV, LaTeX and Markdown; see ``exports.papers``."""
 
 
 def write(result: StudyResult, folder: Path) -> ReportFiles:
@@ -56,14 +57,14 @@ def contents(result: StudyResult) -> dict[str, str]:
     rankings = (printed.claimed, printed.accuracy, printed.latency)
     tabled = {
         f"tables/{table.name}.{ending}": written(table)
-        for table in exports.tables(rankings, printed.document)
-        for ending, written in exports.FORMATS.items()
+        for table in papers.tables(rankings, printed.document)
+        for ending, written in papers.FORMATS.items()
     }
     return {
         **tabled,
         "report.md": render.to_markdown(printed),
-        "discrepancies.csv": tables.to_csv(result),
-        "discrepancies.json": tables.to_json(result),
+        "discrepancies.csv": discrepancies.to_csv(result),
+        "discrepancies.json": discrepancies.to_json(result),
         "index.html": render.to_html(printed),
     }
 

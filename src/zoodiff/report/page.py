@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoodiff.report import (
+from zoodiff.report.app.document import document
+from zoodiff.report.app.facts import Document
+from zoodiff.report.sections import (
     choice,
     controls,
     entries,
@@ -16,17 +18,15 @@ from zoodiff.report import (
     graphs,
     mismatches,
     names,
-    numbers,
     rankings,
     recipes,
     summary,
 )
-from zoodiff.report.answer import Sentence, answer
-from zoodiff.report.app.document import document
-from zoodiff.report.app.facts import Document
-from zoodiff.report.matrix import Matrix, matrix
-from zoodiff.report.overview import Overview, overview
-from zoodiff.report.ways import Way, ways
+from zoodiff.report.sections.answer import Sentence, answer
+from zoodiff.report.sections.matrix import Matrix, matrix
+from zoodiff.report.sections.overview import Overview, overview
+from zoodiff.report.sections.ways import Way, ways
+from zoodiff.report.words import numbers
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
 

@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from zoodiff import text
 from zoodiff._version import __version__
-from zoodiff.report import numbers
 from zoodiff.report.app.encode import script_json
 from zoodiff.report.page import Page
+from zoodiff.report.words import numbers
 
 _FIGURES = re.compile(
     rf"([^\W_]|[.,\[\] +%/∞{numbers.TIMES}{numbers.MINUS}{numbers.NOT_MEASURED}-])*"

@@ -13,8 +13,8 @@ from zoodiff.api.studies import run as run_study
 from zoodiff.architecture import describe
 from zoodiff.cli.render.studies import print_result
 from zoodiff.errors import MeasurementError, StoreError
-from zoodiff.report import graphs as report_graphs
-from zoodiff.report import mismatches, summary
+from zoodiff.report.sections import graphs as report_graphs
+from zoodiff.report.sections import mismatches, summary
 from zoodiff.store import bundle
 from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store

@@ -19,7 +19,8 @@ from zoodiff.recipes.images import AuditImage
 from zoodiff.recipes.options import AuditOptions
 from zoodiff.recipes.own_code import OwnCheck
 from zoodiff.recipes.published import Published, Recipe
-from zoodiff.report import render, tables
+from zoodiff.report import render
+from zoodiff.report.exports import discrepancies
 from zoodiff.report.page import page
 from zoodiff.store import bundle
 from zoodiff.store.files import LocalFiles
@@ -177,7 +178,7 @@ def test_reports_have_a_row_per_name(tmp_path: Path, audits: list[list[str]]) ->
     html = render.to_html(page(result))
     assert 'id="recipes-table"' in html
     assert "get it with: fetch small" in html.replace("<wbr>", "")
-    document = json.loads(tables.to_json(result))
+    document = json.loads(discrepancies.to_json(result))
     assert [name["name"] for name in document["recipes"]] == ["small_net", "wide_net"]
     assert document["recipes"][0]["values"]["pairs"][0]["whole"]["max_levels"] == 33
 

@@ -100,7 +100,8 @@ def manifest_of(records: Sequence[str]) -> Any:
 
 
 def _reported(store: Any, manifest: Any) -> None:
-    from zoodiff.report import render, tables
+    from zoodiff.report import render
+    from zoodiff.report.exports import discrepancies
     from zoodiff.report.page import page
     from zoodiff.study.assemble import assemble
 
@@ -108,8 +109,8 @@ def _reported(store: Any, manifest: Any) -> None:
     printed = page(result)
     render.to_html(printed)
     render.to_markdown(printed)
-    tables.to_csv(result)
-    tables.to_json(result)
+    discrepancies.to_csv(result)
+    discrepancies.to_json(result)
 
 
 def record(data: bytes) -> None:

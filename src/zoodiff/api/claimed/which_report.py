@@ -81,7 +81,8 @@ class WhichReport(Displayed):
 
     def to_html(self) -> str:
         """Return a page of its own, which loads nothing, with charts of the front and a table."""
-        from zoodiff.report import choice, render
+        from zoodiff.report import render
+        from zoodiff.report.sections import choice
 
         part = choice.part(self.rows, self.ranked_by, self.latency_conditions)
         return render.to_page(

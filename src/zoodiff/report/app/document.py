@@ -9,7 +9,6 @@ from zoodiff.claims import catalogue
 from zoodiff.claims.catalogue import Claim
 from zoodiff.claims.front import WhichRow, figure_of
 from zoodiff.claims.ranking import top1_doubt
-from zoodiff.report import explanations, graphs, links, mismatches, numbers
 from zoodiff.report.app.entries import Entries
 from zoodiff.report.app.facts import (
     ArchitectureFacts,
@@ -25,10 +24,12 @@ from zoodiff.report.app.facts import (
     RuleFacts,
     SourceFacts,
 )
-from zoodiff.report.entries import EntryRow
-from zoodiff.report.mismatches import ArchitectureTable
-from zoodiff.report.rankings import Ranking, Row
-from zoodiff.report.standing import Level, Standing, level_of, standings, worst
+from zoodiff.report.sections import explanations, graphs, mismatches
+from zoodiff.report.sections.entries import EntryRow
+from zoodiff.report.sections.mismatches import ArchitectureTable
+from zoodiff.report.sections.rankings import Ranking, Row
+from zoodiff.report.sections.standing import Level, Standing, level_of, standings, worst
+from zoodiff.report.words import links, numbers
 from zoodiff.rules.catalogue import rules
 from zoodiff.study.result import Difference, StudyResult
 

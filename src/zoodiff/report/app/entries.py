@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from zoodiff.report import numbers
 from zoodiff.report.app.facts import Cell, EntryFacts, Measured
-from zoodiff.report.entries import FAILED, EntryRow, entry_rows
-from zoodiff.report.numbers import Number
-from zoodiff.report.standing import Standing, model_of
+from zoodiff.report.sections.entries import FAILED, EntryRow, entry_rows
+from zoodiff.report.sections.standing import Standing, model_of
+from zoodiff.report.words import numbers
+from zoodiff.report.words.numbers import Number
 from zoodiff.results import Interval
 from zoodiff.store.records import AccuracyValues, ArchitectureValues, LatencyValues, Record
 from zoodiff.study.result import StudyResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoodiff.report.standing import Level
+from zoodiff.report.sections.standing import Level
 
 
 @dataclass(frozen=True)
