@@ -9,7 +9,7 @@ import pytest
 
 from support.records import a_record, files, filled, manifest
 from zoodiff.errors import StoreError, UsageError
-from zoodiff.store.bundle import read_bundle, write_bundle
+from zoodiff.store.bundle import FORMAT, read_bundle, write_bundle
 from zoodiff.store.folder import Store
 from zoodiff.store.verify import verify
 
@@ -179,7 +179,7 @@ def test_what_the_contents_do_not_say_is_refused(tmp_path: Path) -> None:
     put_together(path, changed, said=members)
     with pytest.raises(StoreError, match="its hash differs"):
         read_bundle(other, path)
-    put_together(path, members, format=2)
+    put_together(path, members, format=FORMAT + 1)
     with pytest.raises(StoreError, match="newer zoodiff"):
         read_bundle(other, path)
     put_together(path, members, more=1)

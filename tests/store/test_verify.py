@@ -79,7 +79,7 @@ def test_the_command_ends_with_1_where_something_is_wrong(tmp_path: Path) -> Non
     run = CliRunner().invoke
     good = run(app, ["store", "verify", "--results", str(tmp_path)])
     assert good.exit_code == 0
-    assert good.stdout == "3 records, 1 attachments, 1 runs: all as written\n"
+    assert good.stdout == "3 records, 1 attachments, 0 graphs, 1 runs: all as written\n"
     files(tmp_path / "records", ".json")[0].write_bytes(b"{")
     bad = run(app, ["store", "verify", "--results", str(tmp_path), "--json"])
     assert bad.exit_code == 3

@@ -31,12 +31,17 @@ def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
         ...
     zoodiff.bounded.json.TooManyError: it holds more than 50 values
     """
-    if sum(raw.count(sign) for sign in _SIGNS) > values:
+    if not is_small(raw, values=values):
         raise TooManyError(f"it holds more than {values:,} values")
     try:
         return json.loads(raw, parse_int=_integer)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def is_small(raw: bytes, *, values: int = MOST_VALUES) -> bool:
+    """Return whether a JSON text has at most so many values, by an upper bound of their number."""
+    return sum(raw.count(sign) for sign in _SIGNS) <= values
 
 
 def _integer(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zoodiff._version import __version__
@@ -41,10 +42,11 @@ class GraphPair:
             kind="difference",
             records=[self.first.key, self.second.key],
             zoodiff=__version__,
+            names_graphs=True,
         )
 
-    def record(self, first: Graph, second: Graph) -> Record:
-        """Compare both graphs and return the record.
+    def record(self, first: Graph, second: Graph, kept: Sequence[str] = ()) -> Record:
+        """Compare both graphs and return the record; ``kept`` are the digests of both in the store.
 
         Raises MeasurementError if they cannot be compared.
         """
@@ -58,7 +60,7 @@ class GraphPair:
                 "started": begun,
                 "finished": now(),
                 "conditions": {"other": self.second.key},
-                "values": values.model_copy(update={"seconds": seconds}),
+                "values": values.model_copy(update={"seconds": seconds, "graphs": list(kept)}),
             }
         )
 

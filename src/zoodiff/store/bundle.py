@@ -21,6 +21,7 @@ from zoodiff import tars
 from zoodiff.bounded import json as bounded
 from zoodiff.bounded.files import open_regular, size_of
 from zoodiff.errors import StoreError, UsageError
+from zoodiff.store import graphs
 from zoodiff.store.files import LARGEST_FILE, LARGEST_TEXT, Files
 from zoodiff.store.folder import Store, manifest_name
 from zoodiff.store.manifest import read_manifest
@@ -28,7 +29,8 @@ from zoodiff.store.records import OtherFormatError, read_record
 from zoodiff.store.self_hashed import DamagedError
 
 CONTENTS = "bundle.json"
-FORMAT = 1
+FORMAT = 2
+"""Format 1 has no graphs; a bundle without any is of that format, which older versions read."""
 _LONGEST = 16 * 2**20
 """Bytes of the table of contents: 70,000 files."""
 _SHOWN = 100
@@ -37,6 +39,7 @@ _NAME = re.compile(
     r"records/(architecture|difference|latency|accuracy|explanation|names|recipes)"
     r"/[0-9a-f]{16}-[0-9a-f]{16}\.json"
     r"|records/accuracy/[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet"
+    r"|graphs/[0-9a-f]{64}\.json\.gz"
     r"|runs/[A-Za-z0-9][A-Za-z0-9_.-]{0,200}/run\.json"
 )
 
@@ -66,6 +69,7 @@ class Exported:
     attachments: int
     runs: int
     bytes: int
+    graphs: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None
         content = store.files.read(name)
         digest = hashlib.sha256(content).hexdigest()
         members.append(Member(name=name, bytes=len(content), sha256=digest))
-    contents = Contents(format=FORMAT, files=members).model_dump_json(indent=1).encode()
+    format_ = FORMAT if any(map(graphs.NAME.fullmatch, names)) else 1
+    contents = Contents(format=format_, files=members).model_dump_json(indent=1).encode()
     if len(contents) > _LONGEST:
         raise StoreError(f"{len(names):,} files are too many for one bundle; export run by run")
     temporary = target.with_name(f".{target.name}.tmp")
@@ -116,6 +121,7 @@ def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None
         kinds.count("records.parquet"),
         kinds.count("runs.json"),
         target.stat().st_size,
+        kinds.count("graphs.gz"),
     )
 
 
@@ -176,6 +182,7 @@ def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
         names.append(f"records/{name}")
         if record.attachment is not None:
             names.append(f"records/{record.kind}/{record.attachment}")
+        names += map(graphs.file_name, record.graphs)
     lost = required - present
     if lost:
         raise StoreError(
@@ -239,11 +246,13 @@ def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
 
 
 def _longest(name: str) -> int:
+    if graphs.NAME.fullmatch(name):
+        return graphs.LARGEST
     return LARGEST_TEXT if name.endswith(".json") else LARGEST_FILE
 
 
 def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> None:
-    """Raise StoreError for an invalid record or manifest."""
+    """Raise StoreError for an invalid record or manifest, or a graph of another name."""
     folder, _, last = name.rpartition("/")
     try:
         if name.startswith("runs/"):
@@ -254,6 +263,10 @@ def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> N
             attached = before.get(f"{folder}/{record.attachment}")
             if folder != f"records/{record.kind}" or attached != record.attachment_sha256:
                 raise DamagedError("its predictions are not beside it")
+            if any(graphs.file_name(digest) not in before for digest in record.graphs):
+                raise DamagedError("the graphs that it names are not beside it")
+        elif folder == graphs.FOLDER and graphs.file_name(graphs.digest_of(content)) != name:
+            raise DamagedError("its content does not match its name")
     except (DamagedError, OtherFormatError, ValidationError) as error:
         why = str(error) if isinstance(error, StoreError) else "it is of another format"
         raise StoreError(

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoodiff.errors import StoreError
+from zoodiff.store import graphs
 from zoodiff.store.files import TEMPORARY, Files, StoredFile
 from zoodiff.store.folder import Store
 from zoodiff.store.leases import FOLDER
+from zoodiff.store.records import Record
 
 Why = Literal[
     "temporary",
@@ -18,6 +20,7 @@ Why = Literal[
     "unfinished",
     "lease",
     "attachment without record",
+    "graph without record",
     "named by no run",
 ]
 
@@ -55,7 +58,7 @@ def waste(
     )
 
 
-_OURS = frozenset({"records", "runs", "set-aside", "unfinished", FOLDER})
+_OURS = frozenset({"records", "runs", graphs.FOLDER, "set-aside", "unfinished", FOLDER})
 
 
 def remove(store: Store, files: Iterable[Waste]) -> list[Waste]:
@@ -112,15 +115,27 @@ def _living(store: Store, files: list[StoredFile]) -> set[str]:
 
 
 def _orphans(store: Store, old: list[StoredFile]) -> Iterator[Waste]:
-    """Yield attachments whose record was never written or was removed."""
-    files = [file for file in old if file.name.startswith("records/")]
-    attachments = [file for file in files if file.name.endswith(".parquet")]
-    if not attachments:
+    """Yield attachments and graphs whose record was never written or was removed."""
+    attachments = [
+        file for file in old if file.name.startswith("records/") and file.name.endswith(".parquet")
+    ]
+    drawn = [file for file in old if graphs.NAME.fullmatch(file.name)]
+    if not attachments and not drawn:
         return
-    named = {f"records/{r.kind}/{r.attachment}" for r in store if r.attachment is not None}
+    named = {name for record in store for name in _files_of(record)}
     for file in attachments:
         if file.name not in named:
             yield Waste(file.name, file.bytes, "attachment without record")
+    for file in drawn:
+        if file.name not in named:
+            yield Waste(file.name, file.bytes, "graph without record")
+
+
+def _files_of(record: Record) -> Iterator[str]:
+    """Yield the files beside a record that it names."""
+    if record.attachment is not None:
+        yield f"records/{record.kind}/{record.attachment}"
+    yield from map(graphs.file_name, record.graphs)
 
 
 def _unnamed(store: Store, old: list[StoredFile], requested: bool) -> Iterator[Waste]:
@@ -133,16 +148,18 @@ def _unnamed(store: Store, old: list[StoredFile], requested: bool) -> Iterator[W
             "see zoodiff store verify"
         )
     named = {name for manifest in manifests if manifest is not None for name in manifest.records}
-    attachments = {
-        f"records/{r.kind}/{r.attachment}"
-        for r in store
-        if r.attachment is not None and store.name_of(r) in named
-    }
+    records = list(store)
+    needed = {name for r in records if store.name_of(r) in named for name in _files_of(r)}
+    # Graphs that no record names at all are waste anyway.
+    replaced = {name for r in records for name in _files_of(r)} - needed
     for file in old:
-        if file.name.startswith("records/") and not file.name.rpartition("/")[2].startswith("."):
+        of_a_record = file.name.startswith("records/")
+        if of_a_record and not file.name.rpartition("/")[2].startswith("."):
             name = file.name.removeprefix("records/")
-            if name not in named and file.name not in attachments:
+            if name not in named and file.name not in needed:
                 yield Waste(file.name, file.bytes, "named by no run")
+        elif file.name in replaced:
+            yield Waste(file.name, file.bytes, "named by no run")
 
 
 def is_empty(files: Files) -> bool:

@@ -4,6 +4,7 @@ Layout below the results folder, or below an address (see ``files.py``)::
 
     records/<kind>/<key, 16 digits>-<digest, 16 digits>.json      immutable
     records/<kind>/<key>-<hash of content, 16 digits>.parquet     predictions, where there are any
+    graphs/<hash of content>.json.gz                              graphs that records name
     set-aside/                                                    damaged files, never deleted
     unfinished/                                                   parts of passes over images
     leases/                                                       which run works on which task
@@ -27,6 +28,8 @@ from pydantic import ValidationError
 
 from zoodiff.activity import note
 from zoodiff.errors import StoreError
+from zoodiff.graph.ir import Graph
+from zoodiff.store import graphs
 from zoodiff.store.files import LARGEST_TEXT, Files, LocalFiles
 from zoodiff.store.leases import Leases, leases_of
 from zoodiff.store.manifest import Manifest, read_manifest
@@ -54,6 +57,8 @@ class Store:
         self.damaged: list[str] = []
         self._listed: dict[str, dict[str, list[str]]] = {}
         """Names of records by kind and start of the key."""
+        self._intact_graphs: set[str] = set()
+        """Digests of graphs that were written, or read and found to be intact."""
 
     @property
     def where(self) -> str:
@@ -84,6 +89,19 @@ class Store:
             if file not in names:
                 names.append(file)
         return f"{record.kind}/{file}"
+
+    def put_graph(self, content: bytes) -> str:
+        """Write a packed graph and return its digest; see ``graphs``."""
+        digest = graphs.digest_of(content)
+        if digest not in self._intact_graphs:
+            with _clear_errors(self.where):
+                self.files.write(graphs.file_name(digest), content)
+            self._intact_graphs.add(digest)
+        return digest
+
+    def read_graph(self, digest: str) -> Graph:
+        """Return a graph that a record names; raise StoreError if it cannot be read."""
+        return graphs.read(self.files, digest)
 
     def find(self, kind: str, key: str, *, again: bool = False) -> Record | None:
         """Return the newest intact record with this key, or None.
@@ -152,10 +170,15 @@ class Store:
         return self.files.read(f"records/{record.kind}/{record.attachment}")
 
     def intact(self, record: Record) -> bool:
-        """Return whether the record's attachment, if any, is intact.
+        """Return whether the record's attachment and graphs, if any, are intact.
 
-        A record with a missing or damaged attachment is set aside, and so is the attachment.
+        A record that lacks one is set aside, and so is a damaged one.
         """
+        return self._has_attachment(record) and all(
+            self._has_graph(record, digest) for digest in record.graphs
+        )
+
+    def _has_attachment(self, record: Record) -> bool:
         if record.attachment is None:
             return True
         name = f"records/{record.kind}/{record.attachment}"
@@ -171,6 +194,23 @@ class Store:
             why = "its predictions are damaged"
             self._set_aside(name, "its content does not match the hash in its record")
         self._set_aside(f"records/{self.name_of(record)}", why)
+        return False
+
+    def _has_graph(self, record: Record, digest: str) -> bool:
+        if digest in self._intact_graphs:
+            return True
+        name = graphs.file_name(digest)
+        try:
+            intact = graphs.is_intact(self.files, digest)
+        except OSError as error:
+            raise StoreError(f"cannot read {self._path(name)} ({_reason(error)})") from None
+        if intact:
+            self._intact_graphs.add(digest)
+            return True
+        self._set_aside(name, "its content does not match its name")
+        self._set_aside(
+            f"records/{self.name_of(record)}", "a graph that it names is missing or damaged"
+        )
         return False
 
     def __iter__(self) -> Iterator[Record]:

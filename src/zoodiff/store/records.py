@@ -36,6 +36,10 @@ _ATTACHMENT = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet")
 _DIGITS = 16
 
 
+GraphDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""sha256 of the file of a graph, hexadecimal; see ``zoodiff.store.graphs``."""
+
+
 def _stored_as(key: str, name: str, **options: Any) -> Any:
     """Declare the field ``name``, which every record format stores under ``key``."""
     return Field(validation_alias=AliasChoices(name, key), serialization_alias=key, **options)
@@ -138,6 +142,9 @@ class DifferenceValues(Strict):
     """Of both canonical graphs; None for more symmetries than can be searched."""
     structures: list[str | None]
     """Of the structures of both graphs, equal for a network and its exports."""
+    graphs: list[GraphDigest] = Field(default_factory=list, max_length=2)
+    """Both graphs in the store's folder ``graphs``; empty in records of older versions, and if one
+    is larger than a store keeps."""
     seconds: float
 
     @property
@@ -277,6 +284,11 @@ class Record(Displayed, Strict):
     def attachment_sha256(self) -> str | None:
         """sha256 of the record's predictions, or None."""
         return self.values.predictions_sha256 if isinstance(self.values, AccuracyValues) else None
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The digests of the graphs that the record names."""
+        return tuple(self.values.graphs) if isinstance(self.values, DifferenceValues) else ()
 
     def to_bytes(self) -> bytes:
         """Return the stored form: canonical JSON (sorted keys, no spaces) with the digest."""

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from zoodiff.errors import StoreError
+from zoodiff.store import graphs
 from zoodiff.store.files import LARGEST_TEXT, Files
 from zoodiff.store.manifest import Manifest, read_manifest
 from zoodiff.store.records import OtherFormatError, Record, read_record
@@ -37,10 +38,11 @@ class Verified:
     attachments: int
     runs: int
     problems: tuple[Problem, ...]
+    graphs: int = 0
 
 
 def verify(files: Files) -> Verified:
-    """Read and hash every record, attachment and manifest of a store.
+    """Read and hash every record, attachment, graph and manifest of a store.
 
     Raises StoreError if the store cannot be listed.
     """
@@ -52,13 +54,22 @@ def verify(files: Files) -> Verified:
     existing = set(names)
     paths = [n for n in names if n.startswith("records/") and n.endswith(".json") and _plain(n)]
     attachments: set[str] = set()
+    users: dict[str, str] = {}
     for name in paths:
         record = _record(files, name, problems)
-        if record is None or record.attachment is None:
+        if record is None:
+            continue
+        users |= {graphs.file_name(digest): record.entry for digest in record.graphs}
+        if record.attachment is None:
             continue
         attachment = f"{name.rpartition('/')[0]}/{record.attachment}"
         attachments.add(attachment)
         _check_attachment(files, record, attachment, existing, problems)
+    problems += [
+        problem
+        for name in sorted({*users, *filter(graphs.NAME.fullmatch, names)})
+        if (problem := _graph_problem(files, name, users.get(name))) is not None
+    ]
     runs = [n for n in names if n.startswith("runs/") and n.endswith("/run.json")]
     for name in runs:
         manifest = _manifest(files, name, problems)
@@ -67,7 +78,7 @@ def verify(files: Files) -> Verified:
                 why = f"the run {manifest.study} names it" if manifest else ""
                 problems.append(Problem(f"records/{record_name}", "missing", why))
     unique = dict.fromkeys(problems)
-    return Verified(len(paths), len(attachments), len(runs), tuple(unique))
+    return Verified(len(paths), len(attachments), len(runs), tuple(unique), len(users))
 
 
 def _plain(name: str) -> bool:
@@ -107,6 +118,21 @@ def _check_attachment(
     if hashlib.sha256(content).hexdigest() != record.attachment_sha256:
         why = f"its content does not match the hash in the record of {record.entry}"
         problems.append(Problem(name, "damaged", why))
+
+
+def _graph_problem(files: Files, name: str, user: str | None) -> Problem | None:
+    """Return what is wrong with a graph, which a record of the entry ``user`` names, or none."""
+    match = graphs.NAME.fullmatch(name)
+    assert match is not None
+    try:
+        content = files.read(name, graphs.LARGEST)
+    except FileNotFoundError:
+        return Problem(name, "missing", f"a record of {user} names it")
+    except OSError as error:
+        return Problem(name, "unreadable", str(error))
+    if graphs.digest_of(content) != match["digest"]:
+        return Problem(name, "damaged", "its content does not match its name")
+    return None
 
 
 def _manifest(files: Files, name: str, problems: list[Problem]) -> Manifest | None:

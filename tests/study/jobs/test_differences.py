@@ -10,7 +10,7 @@ import pytest
 from support.onnx_networks import network
 from zoodiff.api.studies import RunRequest, compare, read_run
 from zoodiff.api.studies import run as run_study
-from zoodiff.architecture import describe
+from zoodiff.architecture import describe, graph_cache
 from zoodiff.cli.render.studies import print_result
 from zoodiff.errors import MeasurementError, StoreError
 from zoodiff.report.sections import graphs as report_graphs
@@ -67,6 +67,50 @@ def test_one_pair_of_distinct_graphs_is_one_record(fake_zoo, tmp_path: Path) -> 
     manifest = Store(tmp_path).read_manifest("graphs")
     assert manifest is not None
     assert f"difference/{record.file_name}" in manifest.records
+
+
+def test_the_compared_graphs_are_kept_and_readable_without_the_cache(
+    fake_zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = result_of(tmp_path)
+    (difference,) = result.differences
+    monkeypatch.setattr(describe, "describe", None)
+    monkeypatch.setattr(graph_cache, "load", None)
+    store = Store(tmp_path)
+    first, second = (store.read_graph(digest) for digest in difference.values.graphs)
+    found = {record.entry: record.fingerprint for record in store}
+    assert [describe.fingerprint_of(each) for each in (first, second)] == [
+        found[difference.first],
+        found[difference.second],
+    ]
+
+
+def test_graphs_are_stored_once_for_all_pairs(fake_zoo, tmp_path: Path) -> None:
+    result_of(tmp_path, more='compare = "by architecture"\n')
+    result_of(tmp_path)
+    named = {digest for record in stored(tmp_path) for digest in record.graphs}
+    assert len(list((tmp_path / "graphs").iterdir())) == len(named)
+
+
+@pytest.mark.parametrize("harm", ["damaged", "missing"])
+def test_a_pair_whose_graph_is_lost_is_compared_again(fake_zoo, tmp_path: Path, harm: str) -> None:
+    first = result_of(tmp_path)
+    file = next((tmp_path / "graphs").iterdir())
+    file.write_bytes(b"") if harm == "damaged" else file.unlink()
+    again = run_study(RunRequest(study=study(), results=tmp_path))
+    assert (again.measured, again.reused) == (1, 4)
+    assert again.result.differences[0].values.graphs == first.differences[0].values.graphs
+    assert verify(Store(tmp_path).files).problems == ()
+
+
+def test_pairs_with_a_graph_that_is_too_large_keep_none(
+    fake_zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoodiff.store.graphs.LARGEST", 10)
+    (difference,) = result_of(tmp_path).differences
+    assert difference.values.graphs == []
+    assert difference.has_effect
+    assert not (tmp_path / "graphs").exists()
 
 
 def test_equal_graphs_need_no_diff(fake_zoo, tmp_path: Path) -> None:

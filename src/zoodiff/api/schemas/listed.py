@@ -276,6 +276,7 @@ class VerifiedStore(TypedDict):
 
     records: int
     attachments: int
+    graphs: int
     runs: int
     problems: list[Problem]
 

@@ -17,6 +17,7 @@ from zoodiff.engines.pool import WorkerPool, worker_name
 from zoodiff.equivalence.graph_difference import GraphPair
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
+from zoodiff.store import graphs
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure, Record
 from zoodiff.study import serialization
@@ -58,6 +59,12 @@ class DifferenceTask(KeyedTask[GraphPair]):
         }
         return [Job(f"{name}, {len(pairs)} pairs", data, workers_needed(task))]
 
+    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
+        """Keep the graphs, and then the record that names them, or the failure of a pair."""
+        for content in data.get("graphs", ()):
+            self._store.put_graph(content)
+        return super().take(data)
+
 
 def workers_needed(task: Task) -> tuple[Affinity, ...]:
     """Return the workers that describe a task's files again; graphs of zoos are in the cache."""
@@ -71,14 +78,18 @@ def compare_graphs(
 ) -> dict[str, Any]:
     """Compare pairs of graphs in a slot; send each record as soon as it is finished.
 
-    A pair that cannot be compared is sent as a failure. Raises the errors of ``entry_of``.
+    A pair that cannot be compared is sent as a failure. The first record that names a graph comes
+    with it. Raises the errors of ``entry_of``.
     """
     task = serialization.task_of(data["task"])
-    graphs = _Graphs(pool, task.entries)
+    described = _Graphs(pool, task.entries)
+    sent: set[str] = set()
     for records in data["pairs"]:
         pair = GraphPair(*map(Record.model_validate_json, records))
         try:
-            record = pair.record(graphs.get(pair.first), graphs.get(pair.second))
+            first, second = described.get(pair.first), described.get(pair.second)
+            files = described.packed(pair)
+            record = pair.record(first, second, [digest for digest, _ in files])
         except ZoodiffError as error:
             failed = Failure(
                 kind="difference",
@@ -88,7 +99,9 @@ def compare_graphs(
             )
             send(Partial({"key": pair.key, "failure": failed.model_dump(mode="json")}))
         else:
-            send(Partial({"record": record.model_dump_json()}))
+            unsent = [content for digest, content in files if digest not in sent]
+            send(Partial({"record": record.model_dump_json(), "graphs": unsent}))
+            sent.update(digest for digest, _ in files)
     return {}
 
 
@@ -99,6 +112,7 @@ class _Graphs:
         self._pool = pool
         self._entries = {str(entry.ref): entry for entry in entries}
         self._graphs: dict[str, Graph | ZoodiffError] = {}
+        self._packed: dict[str, bytes | None] = {}
 
     def get(self, record: Record) -> Graph:
         """Return the graph of a described entry; raise a ZoodiffError if it cannot be had."""
@@ -111,6 +125,20 @@ class _Graphs:
         if isinstance(graph, ZoodiffError):
             raise graph
         return graph
+
+    def packed(self, pair: GraphPair) -> list[tuple[str, bytes]]:
+        """Return the digests and the files of both graphs, as a store keeps them.
+
+        Empty if one is too large. Both are described.
+        """
+        files = [self._file(record) for record in (pair.first, pair.second)]
+        kept = [(graphs.digest_of(each), each) for each in files if each is not None]
+        return kept if len(kept) == len(files) else []
+
+    def _file(self, record: Record) -> bytes | None:
+        if record.entry not in self._packed:
+            self._packed[record.entry] = graphs.packed(self.get(record))
+        return self._packed[record.entry]
 
     def _described(self, record: Record) -> Graph:
         entry = self._entries[record.entry]

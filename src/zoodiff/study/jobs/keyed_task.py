@@ -46,7 +46,7 @@ class KeyedTask(Generic[Part]):
         """
         for key in () if self._fresh else self.missing:
             known = self._store.find(self._kind, key, again=True)
-            if known is not None:
+            if known is not None and self._store.intact(known):
                 self._records[key] = known
         return bool(self.missing)
 

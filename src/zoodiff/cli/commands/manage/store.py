@@ -35,6 +35,7 @@ def verify(results: Results = "results", json: Json = False) -> None:
             {
                 "records": verified.records,
                 "attachments": verified.attachments,
+                "graphs": verified.graphs,
                 "runs": verified.runs,
                 "problems": [vars(problem) for problem in problems],
             },
@@ -46,7 +47,7 @@ def verify(results: Results = "results", json: Json = False) -> None:
         summary = "all as written" if not count else f"{count} problem{'s' if count > 1 else ''}"
         print_line(
             f"{verified.records} records, {verified.attachments} attachments, "
-            f"{verified.runs} runs: {summary}"
+            f"{verified.graphs} graphs, {verified.runs} runs: {summary}"
         )
     if problems:
         raise typer.Exit(NOT_MEASURED)
@@ -114,7 +115,7 @@ def export(
     else:
         print_line(
             f"{exported.records} records, {exported.attachments} attachments, "
-            f"{exported.runs} runs, {exported.bytes:,} bytes: {file}"
+            f"{exported.graphs} graphs, {exported.runs} runs, {exported.bytes:,} bytes: {file}"
         )
 
 
