@@ -7,12 +7,15 @@ import threading
 import zlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from support import report_examples
+from support import drawn_reports, report_examples
 from zoodiff.report import write
+from zoodiff.report.pictures import PairPictures
 from zoodiff.report.serve import ReportServer
+from zoodiff.store.folder import Store
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +25,11 @@ FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame
 AXE = """axe.run(document, {resultTypes: ['violations']}).then((result) =>
     result.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 160)}`))"""
 PAIR = "#/pair/resnet50/torchvision%3Aresnet50%40default/keras%3AResNet50%40default"
+TURNED = "#/pair/resnet50/keras%3AResNet50%40default/torchvision%3Aresnet50%40default"
 MEASURED = "#/pair/digits/mini-torch%3Adigits%40v1/mini-tfmg%3Adigits%40v1"
+HOSTILE_PAIR = (
+    f"#/pair/resnet50/torchvision%3Aresnet50%40default/{quote(report_examples.HOSTILE, safe='')}"
+)
 VIEWS = {
     "overview": "",
     "architectures": "#/architectures",
@@ -57,7 +64,8 @@ def settled(tab: Any) -> Any:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report with a space")
-    return write(report_examples.example(), folder).html.as_uri()
+    store = Store(tmp_path_factory.mktemp("results"))
+    return write(drawn_reports.example(store), folder, store).html.as_uri()
 
 
 def pixels(png: bytes) -> tuple[int, list[bytes]]:
@@ -171,14 +179,16 @@ def test_heads_sort_by_click_and_the_address_remembers(browser: Any, address: st
 def test_a_link_with_nonsense_does_no_harm(browser: Any, address: str, hash_: str) -> None:
     tab = browser.open(address + hash_)
     assert tab.complaints() == []
-    assert tab.run("document.querySelectorAll('main img, main script').length") == 0
+    script = "document.querySelectorAll('main img:not(.picture img), main script').length"
+    assert tab.run(script) == 0
     assert tab.run("document.querySelectorAll('.view.current').length") == 1
 
 
 def test_hostile_names_are_text_in_every_view(browser: Any, address: str) -> None:
-    for view in ("#/entries", "#/pairs", "#/architecture/resnet50"):
+    for view in ("#/entries", "#/pairs", "#/architecture/resnet50", HOSTILE_PAIR):
         tab = settled(browser.open(address + view))
-        assert tab.run("document.querySelectorAll('main img, main b script').length") == 0
+        script = "document.querySelectorAll('main img:not(.picture img), main b script').length"
+        assert tab.run(script) == 0
         assert "<script>alert(document.cookie)</script>" in tab.run(
             "document.getElementById('app').textContent"
         )
@@ -200,11 +210,39 @@ def test_a_pair_shows_findings_turned_to_its_order(browser: Any, address: str) -
     tab = browser.open(address + PAIR)
     how = "document.querySelector('#app .findings li p:nth-child(2)').innerText"
     assert " ".join(tab.run(how).split()) == "A stride 1 and 2 B 2 and 1"
-    turned = "#/pair/resnet50/keras%3AResNet50%40default/torchvision%3Aresnet50%40default"
-    tab = browser.open(address + turned)
+    tab = browser.open(address + TURNED)
     assert " ".join(tab.run(how).split()) == "A 2 and 1 B stride 1 and 2"
     command = tab.run("document.querySelector('#app .command').innerText")
     assert command.startswith("zoodiff diff keras:ResNet50@default torchvision:resnet50@default ")
+
+
+def test_a_pair_shows_its_picture_and_leads_to_the_whole_one(browser: Any, address: str) -> None:
+    tab = settled(browser.open(address + PAIR))
+    image = "document.querySelector('#app .picture img')"
+    awaited(tab, f"{image}.decode()")
+    assert tab.run(f"[{image}.naturalWidth, {image}.naturalHeight > 400]") == [336, True]
+    assert tab.run(f"{image}.alt").startswith(
+        "torchvision:resnet50@default on the left and keras:ResNet50@default on the right"
+    )
+    caption = "document.querySelector('#app .picture figcaption').textContent"
+    assert "Here A is" not in tab.run(caption)
+    whole = tab.run("document.querySelector('#app .picture a').href")
+    assert whole.endswith("/pictures/0000000000000000.html")
+    assert Path(whole.removeprefix("file://").replace("%20", " ")).is_file()
+    tab = settled(browser.open(address + TURNED))
+    assert "Here A is torchvision:resnet50@default and B is keras" in tab.run(caption)
+    tab = settled(browser.open(address + MEASURED))
+    assert tab.run("document.querySelectorAll('#app .picture').length") == 0
+
+
+def test_a_picture_is_saved(browser: Any, address: str) -> None:
+    tab = settled(browser.open(address + PAIR))
+    tab.call("Page.setDownloadBehavior", behavior="deny")
+    tab.run("document.querySelector('#app .picture button').click()")
+    name, media, size = tab.run("document.documentElement.dataset.saved").split()
+    assert name == "torchvision_resnet50_default-keras_ResNet50_default.svg"
+    assert media == "image/svg+xml"
+    assert int(size) > 10_000
 
 
 def test_measured_pairs_show_the_images_by_who_is_right(browser: Any, address: str) -> None:
@@ -351,9 +389,12 @@ def test_text_stands_out_from_its_ground(browser: Any, address: str) -> None:
         assert min(ratios) >= 4.5
 
 
-def test_a_served_page_complains_of_nothing_and_asks_its_server_alone(browser: Any) -> None:
-    result = report_examples.example().model_copy(update={"complete": False})
-    with ReportServer(lambda: result, lambda: "1") as server:
+def test_a_served_page_complains_of_nothing_and_asks_its_server_alone(
+    browser: Any, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    result = drawn_reports.example(store).model_copy(update={"complete": False})
+    with ReportServer(lambda: result, lambda: "1", pictures=PairPictures(store)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -361,6 +402,11 @@ def test_a_served_page_complains_of_nothing_and_asks_its_server_alone(browser: A
             assert tab.complaints() == []
             assert all(address.startswith(server.address) for address in tab.requests())
             assert len(tab.run(column(0))) == 21
+            tab = settled(browser.open(f"{server.address}{PAIR}"))
+            whole = tab.run("document.querySelector('#app .picture a').href")
+            tab = browser.open(whole)
+            assert tab.complaints() == []
+            assert tab.requests() == [whole]
         finally:
             server.shutdown()
             thread.join()

@@ -477,7 +477,7 @@ def test_a_run_is_reported_in_the_folder_that_is_named(
 ) -> None:
     folders = []
 
-    def written(result: object, folder: Path) -> None:
+    def written(result: object, folder: Path, results: object) -> None:
         folders.append(folder)
         raise Asked
 

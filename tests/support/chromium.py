@@ -189,13 +189,14 @@ class Tab:
         return found
 
     def requests(self) -> list[str]:
-        """Addresses that the page asked for."""
+        """Addresses that the page asked for; one with ``data:`` holds what it gives."""
         self.run("0")
         return [
             str(event["params"]["request"]["url"])
             for event in self.browser.events
             if event.get("sessionId") == self.session
             and event["method"] == "Network.requestWillBeSent"
+            and not str(event["params"]["request"]["url"]).startswith("data:")
         ]
 
     def screenshot(self, whole: bool = True) -> bytes:

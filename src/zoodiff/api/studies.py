@@ -356,6 +356,7 @@ def report_server(
     The report is made again when the run has gone on. ``port`` 0 takes a free one. Raises
     UsageError for a port that cannot be used, and what ``read_run`` raises.
     """
+    from zoodiff.report.pictures import PairPictures
     from zoodiff.report.serve import ReportServer
     from zoodiff.store.folder import Store
 
@@ -365,14 +366,19 @@ def report_server(
         manifest = Store(results).read_manifest(run_name)
         return "" if manifest is None else f"{manifest.updated} {len(manifest.records)}"
 
-    return ReportServer(lambda: read_run(run_name, results).result, version, port)
+    pictures = PairPictures(Store(results))
+    return ReportServer(lambda: read_run(run_name, results).result, version, port, pictures)
 
 
-def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:
+def write_report(
+    result: StudyResult, folder: str | Path, results: str | Path | None = None
+) -> ReportFiles:
     """Write index.html, report.md, discrepancies.csv and .json, and tables into a folder.
 
-    Raises StoreError if the folder cannot be written.
+    ``results`` is the results folder of the run, or its address; with it the report has pictures
+    of pairs. Raises StoreError if the folder cannot be written.
     """
     from zoodiff.report import write
+    from zoodiff.store.folder import Store
 
-    return write(result, Path(folder))
+    return write(result, Path(folder), None if results is None else Store(results))

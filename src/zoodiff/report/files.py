@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from zoodiff.errors import StoreError
 from zoodiff.report import render
 from zoodiff.report.exports import discrepancies, papers
 from zoodiff.report.page import page
+from zoodiff.report.pictures import FOLDER, PairPictures, file_name
+from zoodiff.store.folder import Store
 from zoodiff.study.result import StudyResult
 
 
@@ -29,9 +32,10 @@ class ReportFiles:
     """Holds each table as CSV, LaTeX and Markdown; see ``exports.papers``."""
 
 
-def write(result: StudyResult, folder: Path) -> ReportFiles:
+def write(result: StudyResult, folder: Path, store: Store | None = None) -> ReportFiles:
     """Write ``index.html``, ``report.md``, ``discrepancies.csv``, ``.json`` and ``tables``.
 
+    With the ``store`` of the run, pairs have pictures, and ``pictures`` holds each as a page.
     Creates the folder if it is missing and keeps other files in it. All files are written under
     temporary names and flushed before the first is renamed, so a full disk leaves an earlier
     report unchanged. Raises StoreError if the folder cannot be written.
@@ -44,16 +48,17 @@ def write(result: StudyResult, folder: Path) -> ReportFiles:
         json=folder / "discrepancies.json",
         tables=folder / "tables",
     )
-    _replace_all(
-        (folder, files.tables),
-        {folder / name: text for name, text in contents(result).items()},
-    )
+    pictures = None if store is None else PairPictures(store)
+    written = {folder / name: text for name, text in contents(result, pictures).items()}
+    _replace_all(dict.fromkeys((folder, *(path.parent for path in written))), written)
+    _remove_earlier(folder / FOLDER, written)
     return files
 
 
-def contents(result: StudyResult) -> dict[str, str]:
+def contents(result: StudyResult, pictures: PairPictures | None = None) -> dict[str, str]:
     """Return the text of each file of a report, by its path in the report's folder."""
-    printed = page(result)
+    drawn = {} if pictures is None else pictures.of(result)
+    printed = page(result, drawn)
     rankings = (printed.claimed, printed.accuracy, printed.latency)
     tabled = {
         f"tables/{table.name}.{ending}": written(table)
@@ -62,6 +67,7 @@ def contents(result: StudyResult) -> dict[str, str]:
     }
     return {
         **tabled,
+        **{file_name(key): each.html for key, each in drawn.items() if each.html is not None},
         "report.md": render.to_markdown(printed),
         "discrepancies.csv": discrepancies.to_csv(result),
         "discrepancies.json": discrepancies.to_json(result),
@@ -69,7 +75,18 @@ def contents(result: StudyResult) -> dict[str, str]:
     }
 
 
-def _replace_all(folders: Sequence[Path], contents: dict[Path, str]) -> None:
+_PICTURE = re.compile(r"[0-9a-f]{16}\.html")
+
+
+def _remove_earlier(pictures: Path, written: Container[Path]) -> None:
+    """Remove the pictures of an earlier report; other files stay."""
+    with contextlib.suppress(OSError):  # there is no such folder, or the files may stay as well
+        for path in pictures.iterdir():
+            if _PICTURE.fullmatch(path.name) and path not in written:
+                path.unlink()
+
+
+def _replace_all(folders: Iterable[Path], contents: dict[Path, str]) -> None:
     temporary = {
         path: path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in contents
     }
@@ -86,7 +103,7 @@ def _replace_all(folders: Sequence[Path], contents: dict[Path, str]) -> None:
             temporary[path].replace(path)
     except OSError as error:
         raise StoreError(
-            f"cannot write the report into {folders[0]} ({error.strerror or error}); "
+            f"cannot write the report into {next(iter(folders))} ({error.strerror or error}); "
             "make room or permit writing there, or name another folder"
         ) from None
     finally:

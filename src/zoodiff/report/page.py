@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from zoodiff.report.app.document import document
 from zoodiff.report.app.facts import Document
+from zoodiff.report.pictures import PairPicture
 from zoodiff.report.sections import (
     choice,
     controls,
@@ -112,6 +113,8 @@ class Page:
     study_sha256: str
     document: Document
     """What the scripts of the page draw."""
+    pictures: Mapping[str, PairPicture]
+    """Pictures of pairs by their names in the document."""
 
     common_shown: int = 12
     """How many of the commonest differences the page shows."""
@@ -139,8 +142,9 @@ class Page:
         return len(self.document.points) > 1
 
 
-def page(result: StudyResult) -> Page:
-    """Return the formatted content of a study's report."""
+def page(result: StudyResult, pictures: Mapping[str, PairPicture] | None = None) -> Page:
+    """Return the formatted content of a study's report, with pictures of its pairs if given."""
+    drawn = pictures or {}
     claimed, accuracy, latency = rankings.rankings(result)
     control_axis, control_rows = controls.controls(result)
     rows = entries.entry_rows(result)
@@ -194,7 +198,8 @@ def page(result: StudyResult) -> Page:
         hardware=_hardware(result),
         study_text=result.study_text,
         study_sha256=result.study_sha256,
-        document=document(result, (claimed, accuracy, latency), explained),
+        document=document(result, (claimed, accuracy, latency), explained, drawn),
+        pictures=drawn,
     )
 
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from zoodiff import text
 from zoodiff._version import __version__
-from zoodiff.report.app.encode import script_json
+from zoodiff.report.app.encode import script_json, texts_json
 from zoodiff.report.page import Page
 from zoodiff.report.words import numbers
 
@@ -122,6 +122,7 @@ def to_html(page: Page) -> str:
             style=Markup(style),
             first_script=Markup(first),
             data=Markup(script_json(page.document)),
+            pictures=Markup(texts_json({key: each.svg for key, each in page.pictures.items()})),
             scripts=[Markup(script) for script in scripts],
         )
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from zoodiff.errors import UsageError, ZoodiffError
 from zoodiff.report.files import contents
+from zoodiff.report.pictures import PairPictures
 from zoodiff.study.result import StudyResult
 
 ADDRESS = "127.0.0.1"
@@ -26,13 +27,18 @@ _TYPES = {
 class ReportServer(ThreadingHTTPServer):
     """Serves the files of a report, made again when the run has gone on.
 
-    ``read`` returns the run's result, ``version`` a text that changes with it.
+    ``read`` returns the run's result, ``version`` a text that changes with it. ``pictures`` draws
+    pairs.
     """
 
     daemon_threads = True
 
     def __init__(
-        self, read: Callable[[], StudyResult], version: Callable[[], str], port: int = 0
+        self,
+        read: Callable[[], StudyResult],
+        version: Callable[[], str],
+        port: int = 0,
+        pictures: PairPictures | None = None,
     ) -> None:
         try:
             super().__init__((ADDRESS, port), _Handler)
@@ -40,7 +46,7 @@ class ReportServer(ThreadingHTTPServer):
             raise UsageError(
                 f"port {port} of {ADDRESS} cannot be used ({error}); name another with --port"
             ) from None
-        self._read, self._version = read, version
+        self._read, self._version, self._pictures = read, version, pictures
         self._lock = threading.Lock()
         self._made: tuple[str, bool, dict[str, str]] | None = None
 
@@ -55,7 +61,7 @@ class ReportServer(ThreadingHTTPServer):
             version = self._version()
             if self._made is None or self._made[0] != version:
                 result = self._read()
-                self._made = (version, result.complete, contents(result))
+                self._made = (version, result.complete, contents(result, self._pictures))
             return self._made[1:]
 
     def is_own(self, host: str | None) -> bool:

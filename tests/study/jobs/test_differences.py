@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.onnx_networks import network
-from zoodiff.api.studies import RunRequest, compare, read_run
+from zoodiff.api.studies import RunRequest, compare, read_run, write_report
 from zoodiff.api.studies import run as run_study
 from zoodiff.architecture import describe, graph_cache
 from zoodiff.cli.render.studies import print_result
@@ -16,6 +16,7 @@ from zoodiff.errors import MeasurementError, StoreError
 from zoodiff.report.sections import graphs as report_graphs
 from zoodiff.report.sections import mismatches, summary
 from zoodiff.store import bundle
+from zoodiff.store.bundle import read_bundle, write_bundle
 from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
 from zoodiff.store.records import DifferenceValues, Record
@@ -326,3 +327,20 @@ def test_the_json_of_a_report_holds_the_answers(fake_zoo, tmp_path: Path) -> Non
     (difference,) = document["differences"]
     assert difference["values"]["relation"] == result.differences[0].values.relation
     assert document["graphs"][0]["verdict"] == "mismatch"
+
+
+def test_a_report_of_the_results_folder_has_pictures_that_need_nothing_else(
+    fake_zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result_of(tmp_path / "r")
+    write_bundle(Store(tmp_path / "r"), tmp_path / "x.tar")
+    read_bundle(Store(tmp_path / "elsewhere"), tmp_path / "x.tar")
+    monkeypatch.setattr(describe, "describe", None)
+    monkeypatch.setattr(graph_cache, "load", None)
+    stored_run = read_run(None, tmp_path / "elsewhere")
+    files = write_report(stored_run.result, tmp_path / "report", tmp_path / "elsewhere")
+    (picture,) = (tmp_path / "report" / "pictures").iterdir()
+    assert "fake:small@w1" in picture.read_text()
+    assert f'"{picture.stem}":"\\u003csvg' in files.html.read_text()
+    again = write_report(stored_run.result, tmp_path / "report")
+    assert 'id="pictures"' not in again.html.read_text()

@@ -60,7 +60,7 @@ def report(
     for sentence in stored.damaged:
         say(f"zoodiff: {sentence}")
     folder = output or studies.report_folder(stored.name, results)
-    files = studies.write_report(stored.result, folder)
+    files = studies.write_report(stored.result, folder, results)
     if json:
         print_document("report", {kind: str(path) for kind, path in vars(files).items()})
     else:

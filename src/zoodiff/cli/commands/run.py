@@ -87,7 +87,7 @@ def run(options: RunOptions) -> None:
         say(f"zoodiff: {sentence}")
     study = study_run.result.study
     folder = options.report or studies.report_folder(study, options.results)
-    files = studies.write_report(study_run.result, folder)
+    files = studies.write_report(study_run.result, folder, options.results)
     if options.json:
         print_document(
             "run",

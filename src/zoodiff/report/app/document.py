@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from zoodiff._version import __version__
 from zoodiff.claims import catalogue
 from zoodiff.claims.catalogue import Claim
 from zoodiff.claims.front import WhichRow, figure_of
 from zoodiff.claims.ranking import top1_doubt
+from zoodiff.report import pictures
 from zoodiff.report.app.entries import Entries
 from zoodiff.report.app.facts import (
     ArchitectureFacts,
@@ -24,6 +26,7 @@ from zoodiff.report.app.facts import (
     RuleFacts,
     SourceFacts,
 )
+from zoodiff.report.pictures import PairPicture
 from zoodiff.report.sections import explanations, graphs, mismatches
 from zoodiff.report.sections.entries import EntryRow
 from zoodiff.report.sections.mismatches import ArchitectureTable
@@ -38,10 +41,13 @@ _FINDINGS = 60
 
 
 def document(
-    result: StudyResult, ranked: Sequence[Ranking], explained: Sequence[explanations.Pair]
+    result: StudyResult,
+    ranked: Sequence[Ranking],
+    explained: Sequence[explanations.Pair],
+    drawn: Mapping[str, PairPicture],
 ) -> Document:
-    """Return the document of a study, of its three rankings and its formatted attributions."""
-    builder = _Builder(result, ranked, explained)
+    """Return the document of a study: its three rankings, formatted attributions and pictures."""
+    builder = _Builder(result, ranked, explained, drawn)
     architectures = tuple(
         builder.architecture(name, rows) for name, rows in builder.entries.named(result).items()
     )
@@ -49,6 +55,7 @@ def document(
         study=result.study,
         title=result.title,
         zoodiff=result.zoodiff_version,
+        drawn_by=__version__ if drawn and __version__ != result.zoodiff_version else None,
         architectures=architectures,
         points=tuple(_points(result.choice.rows)) if result.choice else (),
         rules=_rules(architectures),
@@ -63,8 +70,10 @@ class _Builder:
         result: StudyResult,
         ranked: Sequence[Ranking],
         explained: Sequence[explanations.Pair],
+        drawn: Mapping[str, PairPicture],
     ) -> None:
         self.entries = Entries(result)
+        self._drawn = drawn
         self._standings = standings(result)
         self._tables = {table.architecture: table for table in mismatches.tables(result)}
         self._rows: dict[str, list[RowFacts]] = defaultdict(list)
@@ -92,7 +101,7 @@ class _Builder:
             summary=_summary(table, standing),
             entries=entries,
             graphs=standing.graphs if standing else (),
-            differences=tuple(_differences(standing)) if standing else (),
+            differences=tuple(_differences(standing, self._drawn)) if standing else (),
             claims=tuple(self._claims(name)),
             rows=tuple(self._rows.get(name, ())),
             attributions=tuple(self._attributions.get(name, ())),
@@ -137,17 +146,20 @@ def _claim(claim: Claim, compared: bool) -> ClaimFacts:
     )
 
 
-def _differences(standing: Standing) -> Iterable[DifferenceFacts]:
+def _differences(standing: Standing, drawn: Mapping[str, PairPicture]) -> Iterable[DifferenceFacts]:
     number = {entry: index for index, names in enumerate(standing.graphs) for entry in names}
     for difference in standing.differences.values():
-        yield _difference(difference, number[difference.first], number[difference.second])
+        numbered = (number[difference.first], number[difference.second])
+        yield _difference(difference, numbered, drawn.get(pictures.key_of(difference)))
 
 
-def _difference(difference: Difference, first: int, second: int) -> DifferenceFacts:
-    values = difference.values
+def _difference(
+    difference: Difference, numbered: tuple[int, int], picture: PairPicture | None
+) -> DifferenceFacts:
+    values, key = difference.values, pictures.key_of(difference)
     return DifferenceFacts(
-        first=first,
-        second=second,
+        first=numbered[0],
+        second=numbered[1],
         entries=(difference.first, difference.second),
         level=level_of(difference),
         answer=graphs.answer_words(difference),
@@ -168,6 +180,8 @@ def _difference(difference: Difference, first: int, second: int) -> DifferenceFa
         more=max(0, len(values.findings) - _FINDINGS) + values.more_findings,
         fingerprints=tuple(values.fingerprints),
         structures=tuple(values.structures),
+        picture=None if picture is None else key,
+        page=None if picture is None or picture.html is None else pictures.file_name(key),
     )
 
 

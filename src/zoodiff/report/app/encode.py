@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from zoodiff import text
@@ -24,6 +25,12 @@ def script_json(document: Any) -> str:
     for character in "<>&":
         encoded = encoded.replace(character, f"\\u{ord(character):04x}")
     return encoded
+
+
+def texts_json(texts: Mapping[str, str]) -> str:
+    """Return texts by name as JSON that cannot end the element that holds it; they stay exact."""
+    encoded = json.dumps(dict(texts), separators=(",", ":"))
+    return encoded.replace("<", "\\u003c")
 
 
 def _plain(value: Any) -> Any:

@@ -110,6 +110,10 @@ class DifferenceFacts:
     """Findings that are not listed."""
     fingerprints: tuple[str | None, ...]
     structures: tuple[str | None, ...]
+    picture: str | None
+    """Name of the picture among the page's pictures; None if the pair was not drawn."""
+    page: str | None
+    """Path of the picture as a page of its own, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,8 @@ class Document:
     study: str
     title: str
     zoodiff: str
+    drawn_by: str | None
+    """The zoodiff that drew the pictures, where it is not the one that made the comparisons."""
     architectures: tuple[ArchitectureFacts, ...]
     points: tuple[PointFacts, ...]
     rules: dict[str, RuleFacts]

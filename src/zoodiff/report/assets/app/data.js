@@ -3,6 +3,13 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const ARCHITECTURES = list(DATA.architectures);
 const BY_NAME = new Map(ARCHITECTURES.map((each) => [each.name, each]));
 const RULES = DATA.rules || {};
+let pictures = null;
+/** The drawing of a pair as the text of an SVG file; all are read when the first is asked for. */
+function pictureOf(difference) {
+  if (!difference?.picture) return null;
+  pictures ||= JSON.parse(document.getElementById("pictures").textContent);
+  return pictures[difference.picture] || null;
+}
 const ORDER = ["same", "but", "unknown", "other"];
 
 const route = (...parts) => "#/" + parts.map(encodeURIComponent).join("/");

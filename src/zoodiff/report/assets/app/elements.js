@@ -1,7 +1,9 @@
 // Elements from plain values: every text is text, an attribute is one of a few.
 const ATTRIBUTES = new Set(["class", "id", "href", "title", "type", "role", "scope", "tabindex",
   "placeholder", "for", "value", "data-label", "data-sort", "data-chart", "aria-label", "aria-labelledby",
-  "aria-hidden", "aria-sort", "aria-current", "aria-live", "autocomplete", "spellcheck", "rel", "download"]);
+  "aria-hidden", "aria-sort", "aria-current", "aria-live", "autocomplete", "spellcheck", "rel", "download",
+  "alt", "width", "height"]);
+const LINKS = /^(#|https?:\/\/|pictures\/[0-9a-f]{16}\.html$)/;
 
 /** An element with attributes and children: elements, texts, or lists of both; null is nothing. */
 function el(tag, attributes, ...children) {
@@ -9,7 +11,7 @@ function el(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === null || value === undefined || value === false) continue;
     if (!ATTRIBUTES.has(name)) throw new Error(`no attribute ${name}`);
-    if (name === "href" && !/^(#|https?:\/\/)/.test(value)) continue;
+    if (name === "href" && !LINKS.test(value)) continue;
     element.setAttribute(name, value);
   }
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));

@@ -3,11 +3,13 @@ function pairView(name, a, b) {
   const architecture = BY_NAME.get(name);
   if (!architecture || !a || !b) return [viewHead("Not in this report", "There is no such pair.")];
   const answer = answerOf(architecture, a, b);
+  const known = [evidence(architecture, a, b, answer), findings(answer)].filter(Boolean);
+  const picture = pictureSection(a, b, answer);
   const heading = el("span", { class: "pair" }, el("span", { class: "of" }, side("A"), entryName(a)), " ", el("span", { class: "of" }, side("B"), entryName(b)));
   return [
     viewHead(heading, null), el("p", { class: "around" }, el("a", { href: toArchitecture(name) }, `All of ${name}`)),
     el("p", { class: `verdict-line ${answer.level}` }, chip(answer.level), answer.difference ? `: ${answer.difference.answer}` : null),
-    el("div", { class: "columns" }, evidence(architecture, a, b, answer), findings(answer)),
+    el("div", { class: "columns" }, picture ? [el("div", null, ...known), picture] : known),
     accuracySection(architecture, a, b), latencySection(architecture, a, b), claimsSection(architecture, a, b),
   ];
 }
@@ -50,6 +52,27 @@ function findings({ difference, turned }) {
   return el("section", { class: "block" }, el("h3", null, plural(rows.length + (difference.more || 0), "finding")), el("ul", { class: "findings" }, rows.map(item)),
     difference.more ? el("p", { class: "quiet" }, `${difference.more} more are in discrepancies.json.`) : null);
 }
+
+/** Both networks side by side, as an image: nothing in it can act on the page. */
+function pictureSection(a, b, { difference, turned }) {
+  const svg = pictureOf(difference);
+  if (!svg) return null;
+  const [first, second] = difference.entries;
+  const image = el("img", { alt: `${first} on the left and ${second} on the right, aligned; the list of findings says where they differ.`, width: size(svg, "width"), height: size(svg, "height") });
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  const same = turned ? second === a && first === b : first === a && second === b;
+  return el("section", { class: "block" }, el("h3", null, "The picture"),
+    el("figure", { class: "figure picture", "aria-label": "The picture of the pair" },
+      el("figcaption", null, "Both networks from their inputs to their outputs, with aligned layers side by side and equal stretches folded. ",
+        same && !turned ? null : ["Here A is ", entryName(first), " and B is ", entryName(second), ". "],
+        "Drawn from the graphs that the study compared; nothing was run for it.", DATA.drawn_by ? ` zoodiff ${DATA.drawn_by} drew it; the findings are those of zoodiff ${DATA.zoodiff}.` : null),
+      image,
+      el("div", { class: "save" }, button("SVG", () => save(new Blob([svg], { type: "image/svg+xml" }), `${first}-${second}.svg`), "Save the picture as SVG"),
+        difference.page ? el("a", { href: difference.page }, "The whole picture, with every layer") : null)));
+}
+
+/** The width or height of a drawing. */
+const size = (svg, name) => (svg.match(new RegExp(`<svg[^>]* ${name}="([0-9.]+)"`)) || [])[1];
 
 /** A ranking's row in words. */
 function rowFacts(row) {
