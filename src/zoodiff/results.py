@@ -65,6 +65,9 @@ class Contingency(Strict):
     high_alone: int
     low_alone: int
     neither: int
+    same_answer: int | None = None
+    """Images to which both give the same class, right or wrong; None if it was not counted. Classes
+    that the data set does not have count as different."""
 
 
 class Discrepancy(Displayed, Strict):

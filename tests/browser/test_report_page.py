@@ -30,11 +30,13 @@ MEASURED = "#/pair/digits/mini-torch%3Adigits%40v1/mini-tfmg%3Adigits%40v1"
 HOSTILE_PAIR = (
     f"#/pair/resnet50/torchvision%3Aresnet50%40default/{quote(report_examples.HOSTILE, safe='')}"
 )
+AGREEMENT = '[aria-label="Same answers of each two entries, percent"]'
 VIEWS = {
     "overview": "",
     "architectures": "#/architectures",
     "architecture": "#/architecture/resnet50",
     "claims": "#/architecture/alexnet",
+    "agreement": "#/architecture/digits",
     "pair": PAIR,
     "measured pair": MEASURED,
     "pairs": "#/pairs",
@@ -249,6 +251,41 @@ def test_measured_pairs_show_the_images_by_who_is_right(browser: Any, address: s
     tab = browser.open(address + MEASURED)
     cells = "[...document.querySelectorAll('.contingency td.number')].map((c) => c.innerText)"
     assert tab.run(cells) == ["328", "22", "3", "7"]
+
+
+def test_entries_show_how_often_they_answer_alike(browser: Any, address: str) -> None:
+    tab = browser.open(f"{address}#/architecture/digits")
+    rows = f"[...document.querySelectorAll('{AGREEMENT} tbody tr')]"
+    cells = tab.run(
+        f"{rows}.map((row) => [...row.cells].map((c) => parseFloat(c.innerText) || c.innerText))"
+    )
+    names = [row[0] for row in cells]
+    assert names == [1, 2, 3, 4]
+    shares = [row[1:] for row in cells]
+    # The last: 328 right in both, and 5 of the 7 that both get wrong, of 360.
+    assert shares[0] == ["itself", 98.6, 96.1, 92.5]
+    assert [[row[k] for row in shares] for k in range(4)] == shares
+    tab.run(f"document.querySelector('{AGREEMENT} td a').click()")
+    settled(tab)
+    assert tab.run("location.hash").startswith("#/pair/digits/mini-torch")
+    assert "of 360 images (98.6 %)" in tab.run("document.getElementById('app').innerText")
+
+
+def test_of_many_entries_those_that_agree_least_are_listed(browser: Any, tmp_path: Path) -> None:
+    pairs = [
+        each.model_copy(update={"high_entry": f"zoo:a{k}@w", "low_entry": f"zoo:b{k}@w"})
+        for k, each in enumerate(report_examples.measured_accuracy() * 2)
+    ]
+    result = report_examples.example().model_copy(update={"measured_accuracy": pairs})
+    page = write(result, tmp_path).html.as_uri()
+    tab = browser.open(f"{page}#/architecture/digits")
+    table = "document.querySelector('[aria-label=\"Pairs that agree least\"]')"
+    shares = tab.run(
+        f"[...{table}.tBodies[0].rows].map((row) => parseFloat(row.cells[1].innerText))"
+    )
+    assert len(shares) == 12
+    assert shares == sorted(shares)
+    assert tab.run(f"document.querySelectorAll('{AGREEMENT}').length") == 0
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])

@@ -351,7 +351,14 @@ def contingency(high: float, alone: str) -> Contingency:
     """The table of two entries on 360 images; ``alone`` is "22 and 3"."""
     one, two = map(int, alone.split(" and "))
     both = round(high * 3.6) - one
-    return Contingency(both=both, high_alone=one, low_alone=two, neither=360 - both - one - two)
+    neither = 360 - both - one - two
+    return Contingency(
+        both=both,
+        high_alone=one,
+        low_alone=two,
+        neither=neither,
+        same_answer=both + max(neither - 2, 0),
+    )
 
 
 def measured_accuracy() -> list[Discrepancy]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIGNIFICANCE = 0.05
-_MOST_ANSWERS = 150_000_000
-"""Most answers of all entries together, one byte each: 3,000 entries on 50,000 images."""
+_MOST_ANSWERS = 50_000_000
+"""Most answers of all entries together, five bytes each: 1,000 entries on 50,000 images."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,18 @@ class AccuracyRanking:
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """Whether an entry was right, per image."""
+    """An entry's answer per image, and whether it was right."""
 
     right: NDArray[np.bool_]
     """(images,), whether the best class was the label."""
+    best: NDArray[np.int32]
+    """(images,), the best class; -1 for one that the data set does not have."""
     images: bytes
     """Hash of the images' keys in order."""
+
+    def of(self, rows: NDArray[np.int64]) -> _Answers:
+        """Return the answers of these rows."""
+        return _Answers(self.right[rows], self.best[rows], self.images)
 
 
 def compare(
@@ -61,7 +67,7 @@ def compare(
         _with_architecture(name, *_pair(first, second, *aligned))
         for name, first, second in _pairs(read, comparisons)
         if _same_data(first, second)
-        if len((aligned := _aligned(first, second, answers, store))[0])
+        if len((aligned := _aligned(first, second, answers, store))[0].right)
     ]
     corrected = paired.holm([p for _, p in tested])
     pairs = [
@@ -108,18 +114,25 @@ def _read(members: Sequence[Record], store: Store) -> tuple[dict[str, _Answers],
     return answers, unread
 
 
+_COLUMNS = ("rank", "key", "classes")
+
+
 def _answers(store: Store, record: Record) -> _Answers:
     """Return the answers of a record; raise MeasurementError if they cannot be read."""
     advice = "run the study again to measure it"
     if record.attachment is None or not store.intact(record):
         raise MeasurementError(f"its predictions are missing or damaged; {advice}")
     try:
-        columns = read_columns(store.read_attachment(record), ("rank", "key"))
+        columns = read_columns(store.read_attachment(record), _COLUMNS)
     except (MeasurementError, OSError) as error:
         raise MeasurementError(f"its predictions cannot be read ({error}); {advice}") from None
-    if columns.keys() != {"rank", "key"}:
+    if columns.keys() != set(_COLUMNS) or columns["classes"].ndim != 2:
         raise MeasurementError(f"its predictions are in the format of another zoodiff; {advice}")
-    return _Answers(columns["rank"] == 1, hashlib.sha256(columns["key"].tobytes()).digest())
+    return _Answers(
+        columns["rank"] == 1,
+        columns["classes"][:, 0].astype("int32"),
+        hashlib.sha256(columns["key"].tobytes()).digest(),
+    )
 
 
 def _same_data(first: Record, second: Record) -> bool:
@@ -130,24 +143,26 @@ def _same_data(first: Record, second: Record) -> bool:
 
 def _aligned(
     first: Record, second: Record, answers: dict[str, _Answers], store: Store
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return, per entry, whether it was right on the images that both saw."""
+) -> tuple[_Answers, _Answers]:
+    """Return the answers of both entries on the images that both saw."""
     left, right = answers[first.key], answers[second.key]
     if left.images == right.images:
-        return left.right, right.right
+        return left, right
     # One of them could not decode an image that the other could.
     keys = [read_columns(store.read_attachment(r), ("key",))["key"] for r in (first, second)]
     first_rows, second_rows = same_images(*keys)
-    return left.right[first_rows], right.right[second_rows]
+    return left.of(first_rows), right.of(second_rows)
 
 
 def _pair(
     first: Record,
     second: Record,
-    first_right: NDArray[np.bool_],
-    second_right: NDArray[np.bool_],
+    first_answers: _Answers,
+    second_answers: _Answers,
 ) -> tuple[Discrepancy, float]:
     """Return a pair, the better entry first, and the p-value of McNemar's test."""
+    first_right, second_right = first_answers.right, second_answers.right
+    same = (first_answers.best == second_answers.best) & (first_answers.best >= 0)
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
     if only_second > only_first:
@@ -177,6 +192,7 @@ def _pair(
             high_alone=only_first,
             low_alone=only_second,
             neither=int((~first_right & ~second_right).sum()),
+            same_answer=int(same.sum()),
         ),
     )
     return pair, paired.mcnemar(only_first, only_second)

@@ -204,6 +204,7 @@ def _row(ranking: Ranking, row: Row) -> RowFacts:
         contingency=None
         if counts is None
         else (counts.both, counts.high_alone, counts.low_alone, counts.neither),
+        same_answer=None if counts is None else counts.same_answer,
         noise_percent=None if noise is None else noise[1],
         numbers=None if interval is None else (interval.value, interval.low, interval.high),
     )

@@ -134,6 +134,8 @@ class RowFacts:
     doubtful: str | None
     contingency: tuple[int, int, int, int] | None
     """Images named correctly by both, by ``high`` alone, by ``low`` alone, by neither."""
+    same_answer: int | None
+    """Images to which both give the same class, right or wrong."""
     noise_percent: float | None
     """Of latency: the noise of the run, where it is known."""
     numbers: tuple[float, float, float] | None

@@ -14,7 +14,7 @@ function architectureView(name) {
     el("div", { class: "columns" }, sharedGraphs(architecture), pairMatrix(architecture)),
     sideBySide(architecture),
     el("div", { class: "columns" }, latencyChart(architecture), accuracyChart(architecture), claimsChart(architecture)),
-    claimsTable(architecture), rankedRows(architecture), propertiesTable(architecture),
+    agreement(architecture), claimsTable(architecture), rankedRows(architecture), propertiesTable(architecture),
   ];
 }
 
@@ -86,6 +86,36 @@ function accuracyChart(architecture) {
   }));
 }
 
+/** On which share of the images each two entries give the same answer. */
+function agreement(architecture) {
+  const pairs = list(architecture.rows).filter((row) => row.same_answer !== undefined);
+  if (!pairs.length) return null;
+  const images = (row) => row.contingency.reduce((sum, each) => sum + each, 0);
+  const heading = [el("h3", null, "Who gives the same answers"), el("p", { class: "small quiet" },
+    "Percent of the images, of those that both saw, to which both entries give the same class, right or wrong. Two networks that are equally accurate may still answer differently.")];
+  const best = new Map(pairs.flatMap((row) => [[row.high, parseFloat(row.values[0])], [row.low, parseFloat(row.values[1])]]));
+  const names = [...best.keys()].sort((a, b) => best.get(b) - best.get(a));
+  const link = (row, text) => el("a", { href: toPair(architecture.name, row.high, row.low) }, text);
+  if (names.length > MOST_IN_MATRIX) {
+    const least = [...pairs].sort((a, b) => a.same_answer / images(a) - b.same_answer / images(b)).slice(0, 20);
+    const columns = [{ name: "Pair" }, { name: "Same answer", number: true }, { name: "Images", number: true }];
+    return ofArchitecture(architecture, heading, el("p", { class: "small" }, `The ${least.length} pairs of ${pairs.length} that agree least:`),
+      dataTable({ label: "Pairs that agree least", columns, rows: least.map((row) => [link(row, [entryName(row.high), el("br"), entryName(row.low)]), percent(row.same_answer, images(row)), images(row).toLocaleString("en")]) }));
+  }
+  const cell = (first, second, column) => {
+    if (first === second) return el("td", { class: "none" }, el("span", { class: "hidden" }, "itself"));
+    const row = pairs.find((each) => (each.high === first && each.low === second) || (each.high === second && each.low === first));
+    if (!row) return el("td", { class: "unknown", "data-label": String(column + 1) }, el("span", { class: "hidden" }, "not compared"));
+    const share = percent(row.same_answer, images(row));
+    return el("td", { class: "share", "data-label": String(column + 1) }, link(row, [share.replace(" %", ""), el("span", { class: "hidden" }, ` percent of ${images(row)} images: ${first} and ${second}`)]));
+  };
+  return ofArchitecture(architecture, heading, el("table", { class: "matrix", "aria-label": "Same answers of each two entries, percent" },
+    el("thead", null, el("tr", null, el("th", { scope: "col" }, "Entry"), names.map((name, index) => el("th", { scope: "col", title: name }, el("span", null, String(index + 1)))))),
+    el("tbody", null, names.map((name, index) => el("tr", null, el("th", { scope: "row", title: name }, `${index + 1} `, entryName(name)), names.map((each, column) => cell(name, each, column)))))));
+}
+
+const MOST_IN_MATRIX = 12;
+
 function claimsChart(architecture) {
   const claims = list(architecture.claims);
   return claims.length < 2 ? null : ofArchitecture(architecture, strip({
@@ -109,12 +139,13 @@ function claimsTable(architecture) {
 function rankedRows(architecture) {
   const rows = list(architecture.rows);
   if (!rows.length) return null;
+  const explained = rows.slice(0, 40).some((row) => row.doubtful || list(row.why).length);
   const cells = rows.slice(0, 40).map((row) => [
     el("a", { href: toPair(architecture.name, row.high, row.low) }, entryName(row.high), el("br"), entryName(row.low)),
     METRICS[row.metric], [row.values[0], el("br"), row.values[1]], [el("b", null, row.difference), row.interval ? [el("br"), row.interval] : null],
-    row.verdict, [doubt(row.doubtful), reasons(row, 3)],
+    row.verdict, ...(explained ? [[doubt(row.doubtful), reasons(row, 3)]] : []),
   ]);
-  const columns = [{ name: "Pair, higher or slower first" }, { name: "Compared in" }, { name: "Values", number: true }, { name: "Difference", number: true }, { name: "Verdict" }, { name: "Why", class: "why" }];
+  const columns = [{ name: "Pair, higher or slower first" }, { name: "Compared in" }, { name: "Values", number: true }, { name: "Difference", number: true }, { name: "Verdict" }, ...(explained ? [{ name: "Why", class: "why" }] : [])];
   return ofArchitecture(architecture, el("h3", null, "Pairs"), dataTable({ label: "Pairs of this architecture", columns, rows: cells }),
     rows.length > 40 ? el("p", null, el("a", { href: `#/pairs?filter=${encodeURIComponent(architecture.name)}` }, `All ${rows.length} pairs`)) : null);
 }

@@ -86,6 +86,15 @@ function rowFacts(row) {
   ]);
 }
 
+/** On how many images both gave the same answer. */
+function agreed(row) {
+  if (row.same_answer === undefined) return null;
+  const images = row.contingency.reduce((sum, each) => sum + each, 0);
+  return el("p", { class: "small" }, "The same answer, right or wrong, on ", el("b", null, row.same_answer.toLocaleString("en")), ` of ${images.toLocaleString("en")} images (${percent(row.same_answer, images)}).`);
+}
+
+const percent = (part, whole) => `${(100 * part / whole).toFixed(part === whole || 100 * part / whole < 99.95 ? 1 : 2)} %`;
+
 /** McNemar's table: on how many images each was right. */
 function contingency(row) {
   const [both, high, low, neither] = row.contingency;
@@ -103,7 +112,7 @@ function accuracySection(architecture, a, b) {
   if (!rows.length && !attributions.length) return null;
   return el("section", { class: "block" }, el("h3", null, "Measured accuracy"),
     el("div", { class: "columns" },
-      rows.map((row) => el("div", null, rowFacts(row), row.contingency ? contingency(row) : null)),
+      rows.map((row) => el("div", null, rowFacts(row), row.contingency ? [contingency(row), agreed(row)] : null)),
       attributions.map((each) => el("div", null,
         list(each.parts).length ? bars({
           title: "Where the difference comes from", caption: `${each.first} minus ${each.second}: ${each.summary}. Lines that are set in add up to the line above them; grey: the interval includes 0.`,
