@@ -58,6 +58,19 @@ class Cause(Strict):
     words: str
 
 
+FactorName = Literal["framework", "layers", "inside"]
+"""``inside``: pre/post-processing that only one of the two networks contains."""
+
+
+class RatioFactor(Strict):
+    """One of the factors that multiply to a latency ratio, slower over faster."""
+
+    code: str
+    """Code of the finding about such a factor; see ``zoodiff rules CODE``."""
+    what: FactorName
+    ratio: Interval
+
+
 class Contingency(Strict):
     """Images by which of two entries names their label, over the images that both saw."""
 
@@ -99,6 +112,8 @@ class Discrepancy(Displayed, Strict):
     note: str | None = None
     causes: list[Cause] = Field(default_factory=list)
     """Why the two differ, as far as it was measured; the largest part first."""
+    factors: list[RatioFactor] = Field(default_factory=list)
+    """Of latency: what the ratio was decomposed into; empty if it was not."""
     doubtful: str | None = None
     """Why one of the two numbers is probably wrong; None if nothing speaks against them."""
     contingency: Contingency | None = None

@@ -30,6 +30,7 @@ MEASURED = "#/pair/digits/mini-torch%3Adigits%40v1/mini-tfmg%3Adigits%40v1"
 HOSTILE_PAIR = (
     f"#/pair/resnet50/torchvision%3Aresnet50%40default/{quote(report_examples.HOSTILE, safe='')}"
 )
+TIMED = "#/pair/alexnet/onnx%3Abvlcalexnet-12%40placeholder/torchvision%3Aalexnet%40random"
 AGREEMENT = '[aria-label="Same answers of each two entries, percent"]'
 VIEWS = {
     "overview": "",
@@ -39,6 +40,7 @@ VIEWS = {
     "agreement": "#/architecture/digits",
     "pair": PAIR,
     "measured pair": MEASURED,
+    "timed pair": TIMED,
     "pairs": "#/pairs",
     "entries": "#/entries",
     "method": "#method",
@@ -251,6 +253,24 @@ def test_measured_pairs_show_the_images_by_who_is_right(browser: Any, address: s
     tab = browser.open(address + MEASURED)
     cells = "[...document.querySelectorAll('.contingency td.number')].map((c) => c.innerText)"
     assert tab.run(cells) == ["328", "22", "3", "7"]
+
+
+def test_a_decomposed_ratio_has_its_factors_as_bars(browser: Any, address: str) -> None:
+    tab = settled(browser.open(address + TIMED))
+    figure = "document.querySelector('figure[aria-label=\"Where the ratio sits\"]')"
+    assert tab.run(f"{figure}.querySelectorAll('[data-mark=bar] rect').length") == 4
+    notes = tab.run(
+        f"[...{figure}.parentElement.querySelectorAll('.notes li')].map((n) => n.innerText)"
+    )
+    assert notes == [
+        "LAT110 framework: 2.20 [2.15, 2.25]",
+        "LAT111 layers: 1.08 [1.05, 1.11]",
+        "LAT112 processing inside: 0.97 [0.94, 1.01]",
+    ]
+    text = tab.run("document.getElementById('app').innerText")
+    assert "A study times networks as a whole, not layer by layer." in text
+    tab = settled(browser.open(address + PAIR))
+    assert tab.run(f"{figure}") is None
 
 
 def test_entries_show_how_often_they_answer_alike(browser: Any, address: str) -> None:

@@ -13,6 +13,7 @@ from zoodiff.results import (
     Discrepancy,
     Interval,
     Mismatch,
+    RatioFactor,
     Verdict,
 )
 from zoodiff.store.explanation_values import (
@@ -399,6 +400,13 @@ CAUSES = [
 ]
 
 
+FACTORS = [
+    RatioFactor(code="LAT110", what="framework", ratio=interval(2.2, 2.15, 2.25)),
+    RatioFactor(code="LAT111", what="layers", ratio=interval(1.08, 1.05, 1.11)),
+    RatioFactor(code="LAT112", what="inside", ratio=interval(0.97, 0.94, 1.01)),
+]
+
+
 def latency() -> list[Discrepancy]:
     rows: list[tuple[int, int, float, float, float, Verdict, str | None]] = [
         (1, 0, 130.6, 126.1, 134.9, "discrepancy", "constant placeholder weights may run at "
@@ -427,6 +435,7 @@ def latency() -> list[Discrepancy]:
             low_weights=LATENCIES[fast][2],
             note=note,
             causes=CAUSES if slow == 1 else [],
+            factors=FACTORS if slow == 1 else [],
         )
         for slow, fast, difference, low, high, verdict, note in rows
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import log
 
 from zoodiff.latency.attribution.decomposition import RatioParts
-from zoodiff.results import Cause
+from zoodiff.results import Cause, FactorName, Interval, RatioFactor
 from zoodiff.stats.intervals import Estimate
 
 
@@ -19,6 +19,30 @@ def causes_of(parts: RatioParts, floor: float, first: str, second: str) -> list[
     """
     causes = sorted(_causes(parts, floor, first, second), key=lambda sized: -sized[0])
     return [cause for _, cause in causes]
+
+
+def factors_of(parts: RatioParts) -> list[RatioFactor]:
+    """Return the factors of a ratio with their intervals; none if it was not decomposed.
+
+    Pre/post-processing is a factor where one of the two networks contains some.
+    """
+    inside = parts.inside if parts.inside_a or parts.inside_b else None
+    factors: tuple[tuple[str, FactorName, Estimate | None], ...] = (
+        ("LAT110", "framework", parts.framework),
+        ("LAT111", "layers", parts.architecture),
+        ("LAT112", "inside", inside),
+    )
+    return [
+        RatioFactor(code=code, what=what, ratio=_interval(estimate))
+        for code, what, estimate in factors
+        if estimate is not None
+    ]
+
+
+def _interval(estimate: Estimate) -> Interval:
+    return Interval(
+        value=estimate.value, low=estimate.low, high=estimate.high, level=estimate.level
+    )
 
 
 def _causes(

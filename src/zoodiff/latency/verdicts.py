@@ -9,7 +9,7 @@ from math import exp, log
 from typing import Any, Literal
 
 from zoodiff.host.environment import Environment, comparable
-from zoodiff.latency.causes import causes_of
+from zoodiff.latency.causes import causes_of, factors_of
 from zoodiff.latency.conditions import MeasuredConditions, differences
 from zoodiff.latency.records.parts import by_process, recorded_parts
 from zoodiff.results import Cause, Comparison, Control, Discrepancy, Interval, Verdict
@@ -179,7 +179,7 @@ def _why(
     floor: float,
     macs: Mapping[tuple[str, str], int],
 ) -> dict[str, Any]:
-    """Return the causes of a discrepancy, and its note with the reason if they are not known."""
+    """Return the causes and factors of a discrepancy, or its note with the reason why not."""
     slow, fast = sorted(records, key=lambda record: record.entry != pair.high_entry)
     known = macs.get((slow.zoo, slow.model)), macs.get((fast.zoo, fast.model))
     fewer: list[Cause] = []
@@ -195,7 +195,10 @@ def _why(
         return {"causes": fewer, "note": note}
     causes = [*causes_of(parts, floor, slow.entry, fast.entry), *fewer]
     words = f"{slow.entry} is slower, and no single factor exceeds the noise of the run"
-    return {"causes": causes or [Cause(code="LAT101", words=words)]}
+    return {
+        "causes": causes or [Cause(code="LAT101", words=words)],
+        "factors": factors_of(parts),
+    }
 
 
 def _verdict(judged: Judged, floor: float | None) -> Verdict:

@@ -206,6 +206,10 @@ def _row(ranking: Ranking, row: Row) -> RowFacts:
         else (counts.both, counts.high_alone, counts.low_alone, counts.neither),
         same_answer=None if counts is None else counts.same_answer,
         noise_percent=None if noise is None else noise[1],
+        factors=tuple(
+            (factor.code, factor.what, factor.ratio.value, factor.ratio.low, factor.ratio.high)
+            for factor in source.factors
+        ),
         numbers=None if interval is None else (interval.value, interval.low, interval.high),
     )
 
@@ -265,10 +269,11 @@ def _points(rows: Iterable[WhichRow]) -> Iterable[PointFacts]:
 
 def _rules(architectures: Iterable[ArchitectureFacts]) -> dict[str, RuleFacts]:
     """Return the meanings of all codes that the document names."""
-    codes = set()
+    codes: set[str] = set()
     for architecture in architectures:
         codes |= {f.code for d in architecture.differences for f in d.findings}
         codes |= {code for row in architecture.rows for code, _ in row.why}
+        codes |= {code for row in architecture.rows for code, *_ in row.factors}
         codes |= {part.code for each in architecture.attributions for part in each.parts}
     return {
         rule.code: RuleFacts(rule.name, rule.cause, rule.consequence)

@@ -138,6 +138,8 @@ class RowFacts:
     """Images to which both give the same class, right or wrong."""
     noise_percent: float | None
     """Of latency: the noise of the run, where it is known."""
+    factors: tuple[tuple[str, str, float, float, float], ...]
+    """Of latency: code, what it is, value and interval of each factor of the ratio."""
     numbers: tuple[float, float, float] | None
     """The difference with the ends of its interval, where there is one."""
 

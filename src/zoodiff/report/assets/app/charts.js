@@ -187,3 +187,26 @@ function bars({ title, caption, name, parts, label }) {
     },
   });
 }
+
+/** Factors of a ratio as bars from 1, on a logarithmic axis, with their intervals. */
+function factorBars({ title, caption, name, rows }) {
+  const words = rows.map((row) => `${row.what} ${row.code}`.trim());
+  return chart({
+    title, caption, name,
+    height: 50 + 28 * rows.length,
+    draw: (width) => {
+      const room = Math.min(220, Math.round(width * 0.42));
+      const ends = rows.flatMap((row) => [row.low, row.high, row.value, 1]).filter((value) => value > 0);
+      return {
+        marginLeft: room, marginRight: 22, marginBottom: 34,
+        x: { type: "log", domain: [Math.min(...ends) * 0.97, Math.max(...ends) * 1.03], label: "times as long", grid: true, ticks: width < 500 ? 3 : 5, tickFormat: ".3~g" },
+        y: { label: null, domain: rows.map((row, index) => index), tickFormat: (index) => words[index].slice(0, Math.floor(room / 6.6)), tickSize: 0 },
+        marks: [
+          Plot.barX(rows, { x1: 1, x2: "value", y: (row) => rows.indexOf(row), insetTop: 4, insetBottom: 4, fill: (row) => colour(row.low > 1 || row.high < 1 ? "bar" : "noise") }),
+          Plot.ruleY(rows, { x1: "low", x2: "high", y: (row) => rows.indexOf(row), stroke: colour("ink"), strokeWidth: 1.4 }),
+          Plot.ruleX([1], { stroke: colour("quiet") }),
+        ],
+      };
+    },
+  });
+}

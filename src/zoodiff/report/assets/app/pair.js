@@ -125,9 +125,30 @@ function latencySection(architecture, a, b) {
   const rows = rowsOf(architecture, a, b, "latency");
   if (!rows.length) return null;
   const measured = (row) => [row.high, row.low].map((name) => list(architecture.entries).find((entry) => entry.name === name)).filter(Boolean);
-  return el("section", { class: "block" }, el("h3", null, "Latency"), rows.map((row) => el("div", { class: "columns" },
-    el("div", null, rowFacts(row), row.noise_percent ? el("p", { class: "small quiet" }, `The noise of the run is ${row.noise_percent.toPrecision(2)} %: a difference up to it is not told apart from none.`) : null),
-    intervals({ title: "Latency of both", caption: "A dot is the median, the line its interval, ticks are the medians of rounds.", name: `latency-${row.high}-${row.low}`, rows: intervalRows(measured(row), "latency"), label: "milliseconds" }))));
+  const both = (row) => intervals({ title: "Latency of both", caption: "A dot is the median, the line its interval, ticks are the medians of rounds.", name: `latency-${row.high}-${row.low}`, rows: intervalRows(measured(row), "latency"), label: "milliseconds" });
+  const noise = (row) => (row.noise_percent ? el("p", { class: "small quiet" }, `The noise of the run is ${row.noise_percent.toPrecision(2)} %: a difference up to it is not told apart from none.`) : null);
+  return el("section", { class: "block" }, el("h3", null, "Latency"), rows.map((row) => {
+    const factors = factorsOf(row);
+    return el("div", { class: "columns" }, factors
+      ? [el("div", null, rowFacts(row), noise(row), both(row)), factors]
+      : [el("div", null, rowFacts(row), noise(row)), both(row)]);
+  }));
+}
+
+const FACTORS = { framework: "framework", layers: "layers", inside: "processing inside" };
+
+/** The factors of a latency ratio as bars, with what they rest on. */
+function factorsOf(row) {
+  const factors = list(row.factors);
+  if (!factors.length || !row.numbers) return null;
+  const whole = row.numbers.map((percent) => 1 + percent / 100);
+  const rows = [["", "the whole ratio", ...whole], ...factors].map(([code, what, value, low, high]) => ({ code, what: FACTORS[what] || what, value, low, high }));
+  return el("div", null, factorBars({
+    title: "Where the ratio sits", name: `factors-${row.high}-${row.low}`, rows,
+    caption: `Times as long as ${row.low} that ${row.high} takes, and the factors that multiply to it. Both networks were also timed in ONNX Runtime, in the same rounds: what differs there is due to their layers and to the pre/post-processing that one of them has inside, the rest to their frameworks. Grey: the interval includes 1.`,
+  }),
+  el("ul", { class: "notes" }, rows.slice(1).map((each) => el("li", null, codeLink(each.code), ` ${each.what}: ${each.value.toFixed(2)} [${each.low.toFixed(2)}, ${each.high.toFixed(2)}]`))),
+  el("p", { class: "small quiet" }, "A study times networks as a whole, not layer by layer. This command does both:"), command(`zoodiff latency ${quoted(row.high)} ${quoted(row.low)} --why`));
 }
 
 function claimsSection(architecture, a, b) {
