@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from support.records import a_record
+from support.answers import recorded
 from zoodiff.accuracy import discrepancies
-from zoodiff.accuracy.predictions import Stored, predictions, to_parquet
-from zoodiff.results import Interval
 from zoodiff.store.folder import Store
-from zoodiff.store.records import AccuracyValues, Record, attachment_name, key_of
-
-LABELS = np.array([0, 1, 2, 3, 0, 1])
-
-
-def recorded(
-    store: Store, entry: str, answers: list[int], keys: list[int], classes: int = 4
-) -> Record:
-    """An entry with these best classes on the images of these keys."""
-    outputs = np.zeros((len(answers), classes + 1), np.float32)
-    outputs[np.arange(len(answers)), [classes if a < 0 else a for a in answers]] = 9
-    labels = LABELS[keys]
-    rows = Stored(
-        predictions(outputs, labels, np.arange(classes)),
-        np.array(keys, np.int32),
-        labels,
-        np.array(keys, np.uint64),
-    )
-    content = to_parquet(rows)
-    key = key_of(entry=entry)
-    share = 100 * float((np.array(answers) == labels).mean())
-    top = Interval(value=share, low=share, high=share)
-    values = AccuracyValues(
-        top1=top,
-        top5=top,
-        images=len(answers),
-        predictions_file=attachment_name(key, content),
-        predictions_sha256=hashlib.sha256(content).hexdigest(),
-        seconds=0.1,
-    )
-    record = a_record(entry, key=key, values=values, conditions={"data_sha256": "d"})
-    store.put(record, content)
-    return record
+from zoodiff.store.records import Record
 
 
 def counts(store: Store, *records: Record) -> tuple[int, ...]:
@@ -73,8 +37,8 @@ def counts(store: Store, *records: Record) -> tuple[int, ...]:
 def test_same_answers_are_counted_right_or_wrong(
     tmp_path: Path, first: list[int], second: list[int], expected: tuple[int, ...]
 ) -> None:
-    store, keys = Store(tmp_path), list(range(6))
-    a, b = recorded(store, "fake:a@w", first, keys), recorded(store, "fake:b@w", second, keys)
+    store = Store(tmp_path)
+    a, b = recorded(store, "fake:a@w", first), recorded(store, "fake:b@w", second)
     assert counts(store, a, b) == expected
 
 

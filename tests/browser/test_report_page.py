@@ -13,8 +13,8 @@ import pytest
 
 from support import drawn_reports, report_examples
 from zoodiff.report import write
-from zoodiff.report.pictures import PairPictures
 from zoodiff.report.serve import ReportServer
+from zoodiff.report.stored import StoreReader
 from zoodiff.store.folder import Store
 
 pytestmark = pytest.mark.browser
@@ -239,6 +239,18 @@ def test_a_pair_shows_its_picture_and_leads_to_the_whole_one(browser: Any, addre
     assert tab.run("document.querySelectorAll('#app .picture').length") == 0
 
 
+def test_a_measured_pair_shows_the_images_on_which_they_disagree(
+    browser: Any, address: str
+) -> None:
+    tab = settled(browser.open(address + MEASURED))
+    table = "document.querySelector('[aria-label=\"Images on which they disagree\"]')"
+    heads = tab.run(f"[...{table}.tHead.rows[0].cells].map((c) => c.innerText)")
+    assert heads == ["Image", "Its class", "mini-torch:digits@v1", "mini-tfmg:digits@v1"]
+    rows = tab.run(f"[...{table}.tBodies[0].rows].map((r) => [...r.cells].map((c) => c.innerText))")
+    assert [row[0] for row in rows] == ["image 0", "image 1", "image 4", "image 5"]
+    assert rows[0][1:] == ["class 0", "class 0, 100.0 % right", "class 1, 100.0 %"]
+
+
 def test_a_picture_is_saved(browser: Any, address: str) -> None:
     tab = settled(browser.open(address + PAIR))
     tab.call("Page.setDownloadBehavior", behavior="deny")
@@ -451,7 +463,7 @@ def test_a_served_page_complains_of_nothing_and_asks_its_server_alone(
 ) -> None:
     store = Store(tmp_path)
     result = drawn_reports.example(store).model_copy(update={"complete": False})
-    with ReportServer(lambda: result, lambda: "1", pictures=PairPictures(store)) as server:
+    with ReportServer(lambda: result, lambda: "1", reader=StoreReader(store)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

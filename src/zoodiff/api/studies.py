@@ -356,8 +356,8 @@ def report_server(
     The report is made again when the run has gone on. ``port`` 0 takes a free one. Raises
     UsageError for a port that cannot be used, and what ``read_run`` raises.
     """
-    from zoodiff.report.pictures import PairPictures
     from zoodiff.report.serve import ReportServer
+    from zoodiff.report.stored import StoreReader
     from zoodiff.store.folder import Store
 
     run_name = read_run(name, results).name
@@ -366,8 +366,8 @@ def report_server(
         manifest = Store(results).read_manifest(run_name)
         return "" if manifest is None else f"{manifest.updated} {len(manifest.records)}"
 
-    pictures = PairPictures(Store(results))
-    return ReportServer(lambda: read_run(run_name, results).result, version, port, pictures)
+    reader = StoreReader(Store(results))
+    return ReportServer(lambda: read_run(run_name, results).result, version, port, reader)
 
 
 def write_report(
@@ -376,7 +376,8 @@ def write_report(
     """Write index.html, report.md, discrepancies.csv and .json, and tables into a folder.
 
     ``results`` is the results folder of the run, or its address; with it the report has pictures
-    of pairs. Raises StoreError if the folder cannot be written.
+    of pairs, and the images on which entries disagree. Raises StoreError if the folder cannot be
+    written.
     """
     from zoodiff.report import write
     from zoodiff.store.folder import Store

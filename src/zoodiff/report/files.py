@@ -14,7 +14,8 @@ from zoodiff.errors import StoreError
 from zoodiff.report import render
 from zoodiff.report.exports import discrepancies, papers
 from zoodiff.report.page import page
-from zoodiff.report.pictures import FOLDER, PairPictures, file_name
+from zoodiff.report.pictures import FOLDER, file_name
+from zoodiff.report.stored import StoredParts, StoreReader
 from zoodiff.store.folder import Store
 from zoodiff.study.result import StudyResult
 
@@ -35,7 +36,8 @@ class ReportFiles:
 def write(result: StudyResult, folder: Path, store: Store | None = None) -> ReportFiles:
     """Write ``index.html``, ``report.md``, ``discrepancies.csv``, ``.json`` and ``tables``.
 
-    With the ``store`` of the run, pairs have pictures, and ``pictures`` holds each as a page.
+    With the ``store`` of the run, pairs have pictures, ``pictures`` holds each as a page, and pairs
+    that were measured have the images on which they disagree.
     Creates the folder if it is missing and keeps other files in it. All files are written under
     temporary names and flushed before the first is renamed, so a full disk leaves an earlier
     report unchanged. Raises StoreError if the folder cannot be written.
@@ -48,17 +50,17 @@ def write(result: StudyResult, folder: Path, store: Store | None = None) -> Repo
         json=folder / "discrepancies.json",
         tables=folder / "tables",
     )
-    pictures = None if store is None else PairPictures(store)
-    written = {folder / name: text for name, text in contents(result, pictures).items()}
+    reader = None if store is None else StoreReader(store)
+    written = {folder / name: text for name, text in contents(result, reader).items()}
     _replace_all(dict.fromkeys((folder, *(path.parent for path in written))), written)
     _remove_earlier(folder / FOLDER, written)
     return files
 
 
-def contents(result: StudyResult, pictures: PairPictures | None = None) -> dict[str, str]:
+def contents(result: StudyResult, reader: StoreReader | None = None) -> dict[str, str]:
     """Return the text of each file of a report, by its path in the report's folder."""
-    drawn = {} if pictures is None else pictures.of(result)
-    printed = page(result, drawn)
+    stored = StoredParts() if reader is None else reader.parts(result)
+    printed = page(result, stored)
     rankings = (printed.claimed, printed.accuracy, printed.latency)
     tabled = {
         f"tables/{table.name}.{ending}": written(table)
@@ -67,7 +69,11 @@ def contents(result: StudyResult, pictures: PairPictures | None = None) -> dict[
     }
     return {
         **tabled,
-        **{file_name(key): each.html for key, each in drawn.items() if each.html is not None},
+        **{
+            file_name(key): each.html
+            for key, each in stored.pictures.items()
+            if each.html is not None
+        },
         "report.md": render.to_markdown(printed),
         "discrepancies.csv": discrepancies.to_csv(result),
         "discrepancies.json": discrepancies.to_json(result),

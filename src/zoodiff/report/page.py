@@ -27,6 +27,7 @@ from zoodiff.report.sections.answer import Sentence, answer
 from zoodiff.report.sections.matrix import Matrix, matrix
 from zoodiff.report.sections.overview import Overview, overview
 from zoodiff.report.sections.ways import Way, ways
+from zoodiff.report.stored import StoredParts
 from zoodiff.report.words import numbers
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
@@ -142,9 +143,9 @@ class Page:
         return len(self.document.points) > 1
 
 
-def page(result: StudyResult, pictures: Mapping[str, PairPicture] | None = None) -> Page:
-    """Return the formatted content of a study's report, with pictures of its pairs if given."""
-    drawn = pictures or {}
+def page(result: StudyResult, stored: StoredParts | None = None) -> Page:
+    """Return the formatted content of a study's report, with what was read in its store."""
+    stored = stored or StoredParts()
     claimed, accuracy, latency = rankings.rankings(result)
     control_axis, control_rows = controls.controls(result)
     rows = entries.entry_rows(result)
@@ -198,8 +199,8 @@ def page(result: StudyResult, pictures: Mapping[str, PairPicture] | None = None)
         hardware=_hardware(result),
         study_text=result.study_text,
         study_sha256=result.study_sha256,
-        document=document(result, (claimed, accuracy, latency), explained, drawn),
-        pictures=drawn,
+        document=document(result, (claimed, accuracy, latency), explained, stored),
+        pictures=stored.pictures,
     )
 
 

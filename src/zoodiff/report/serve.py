@@ -9,7 +9,7 @@ from typing import Any
 
 from zoodiff.errors import UsageError, ZoodiffError
 from zoodiff.report.files import contents
-from zoodiff.report.pictures import PairPictures
+from zoodiff.report.stored import StoreReader
 from zoodiff.study.result import StudyResult
 
 ADDRESS = "127.0.0.1"
@@ -27,8 +27,8 @@ _TYPES = {
 class ReportServer(ThreadingHTTPServer):
     """Serves the files of a report, made again when the run has gone on.
 
-    ``read`` returns the run's result, ``version`` a text that changes with it. ``pictures`` draws
-    pairs.
+    ``read`` returns the run's result, ``version`` a text that changes with it. ``reader``
+    reads in the run's store.
     """
 
     daemon_threads = True
@@ -38,7 +38,7 @@ class ReportServer(ThreadingHTTPServer):
         read: Callable[[], StudyResult],
         version: Callable[[], str],
         port: int = 0,
-        pictures: PairPictures | None = None,
+        reader: StoreReader | None = None,
     ) -> None:
         try:
             super().__init__((ADDRESS, port), _Handler)
@@ -46,7 +46,7 @@ class ReportServer(ThreadingHTTPServer):
             raise UsageError(
                 f"port {port} of {ADDRESS} cannot be used ({error}); name another with --port"
             ) from None
-        self._read, self._version, self._pictures = read, version, pictures
+        self._read, self._version, self._reader = read, version, reader
         self._lock = threading.Lock()
         self._made: tuple[str, bool, dict[str, str]] | None = None
 
@@ -61,7 +61,7 @@ class ReportServer(ThreadingHTTPServer):
             version = self._version()
             if self._made is None or self._made[0] != version:
                 result = self._read()
-                self._made = (version, result.complete, contents(result, self._pictures))
+                self._made = (version, result.complete, contents(result, self._reader))
             return self._made[1:]
 
     def is_own(self, host: str | None) -> bool:

@@ -26,12 +26,14 @@ from zoodiff.report.app.facts import (
     RuleFacts,
     SourceFacts,
 )
+from zoodiff.report.disagreements import key_of
 from zoodiff.report.pictures import PairPicture
 from zoodiff.report.sections import explanations, graphs, mismatches
 from zoodiff.report.sections.entries import EntryRow
 from zoodiff.report.sections.mismatches import ArchitectureTable
 from zoodiff.report.sections.rankings import Ranking, Row
 from zoodiff.report.sections.standing import Level, Standing, level_of, standings, worst
+from zoodiff.report.stored import StoredParts
 from zoodiff.report.words import links, numbers
 from zoodiff.rules.catalogue import rules
 from zoodiff.study.result import Difference, StudyResult
@@ -44,10 +46,11 @@ def document(
     result: StudyResult,
     ranked: Sequence[Ranking],
     explained: Sequence[explanations.Pair],
-    drawn: Mapping[str, PairPicture],
+    stored: StoredParts,
 ) -> Document:
-    """Return the document of a study: its three rankings, formatted attributions and pictures."""
-    builder = _Builder(result, ranked, explained, drawn)
+    """Return the document of a study, of its rankings, attributions and what its store has."""
+    builder = _Builder(result, ranked, explained, stored)
+    drawn = stored.pictures
     architectures = tuple(
         builder.architecture(name, rows) for name, rows in builder.entries.named(result).items()
     )
@@ -70,16 +73,16 @@ class _Builder:
         result: StudyResult,
         ranked: Sequence[Ranking],
         explained: Sequence[explanations.Pair],
-        drawn: Mapping[str, PairPicture],
+        stored: StoredParts,
     ) -> None:
         self.entries = Entries(result)
-        self._drawn = drawn
+        self._drawn = stored.pictures
         self._standings = standings(result)
         self._tables = {table.architecture: table for table in mismatches.tables(result)}
         self._rows: dict[str, list[RowFacts]] = defaultdict(list)
         for ranking in ranked:
             for row in ranking.rows:
-                self._rows[row.architecture].append(_row(ranking, row))
+                self._rows[row.architecture].append(_row(ranking, row, stored))
         self._attributions: dict[str, list[AttributionFacts]] = defaultdict(list)
         for pair in explained:
             self._attributions[pair.architecture].append(_attribution(pair))
@@ -185,8 +188,9 @@ def _difference(
     )
 
 
-def _row(ranking: Ranking, row: Row) -> RowFacts:
+def _row(ranking: Ranking, row: Row, stored: StoredParts) -> RowFacts:
     source = row.source
+    is_measured = source.metric == "measured_top1"
     interval, counts = source.interval, source.contingency
     noise = row.noise
     return RowFacts(
@@ -204,6 +208,7 @@ def _row(ranking: Ranking, row: Row) -> RowFacts:
         contingency=None
         if counts is None
         else (counts.both, counts.high_alone, counts.low_alone, counts.neither),
+        disagreements=stored.disagreements.get(key_of(source), ()) if is_measured else (),
         same_answer=None if counts is None else counts.same_answer,
         noise_percent=None if noise is None else noise[1],
         factors=tuple(

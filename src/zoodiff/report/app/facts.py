@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoodiff.report.disagreements import DisagreementRow
 from zoodiff.report.sections.standing import Level
 
 
@@ -136,6 +137,8 @@ class RowFacts:
     """Images named correctly by both, by ``high`` alone, by ``low`` alone, by neither."""
     same_answer: int | None
     """Images to which both give the same class, right or wrong."""
+    disagreements: tuple[DisagreementRow, ...]
+    """Images to which the two give different classes, with both answers."""
     noise_percent: float | None
     """Of latency: the noise of the run, where it is known."""
     factors: tuple[tuple[str, str, float, float, float], ...]

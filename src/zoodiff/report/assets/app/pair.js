@@ -95,6 +95,19 @@ function agreed(row) {
 
 const percent = (part, whole) => `${(100 * part / whole).toFixed(part === whole || 100 * part / whole < 99.95 ? 1 : 2)} %`;
 
+/** The images on which the two disagree, with both answers. */
+function disagreed(row) {
+  const images = list(row.disagreements);
+  if (!images.length) return null;
+  const answer = (text, right) => (right ? el("div", null, el("b", null, breakable(text)), " ", el("span", { class: "quiet" }, "right")) : breakable(text));
+  const rows = images.map((each) => [each.image, breakable(each.label), answer(each.high, each.right === "high"), answer(each.low, each.right === "low")]);
+  const columns = [{ name: "Image" }, { name: "Its class" }, { name: row.high }, { name: row.low }];
+  const all = row.contingency.reduce((sum, each) => sum + each, 0) - (row.same_answer ?? 0);
+  return [el("h4", null, "Images on which they disagree"),
+    el("p", { class: "small quiet" }, `${images.length === all ? "All" : "Some"} of them: first those that one of the two names correctly, the surest answers first. With each class its probability.`),
+    dataTable({ label: "Images on which they disagree", columns, rows })];
+}
+
 /** McNemar's table: on how many images each was right. */
 function contingency(row) {
   const [both, high, low, neither] = row.contingency;
@@ -118,7 +131,8 @@ function accuracySection(architecture, a, b) {
           title: "Where the difference comes from", caption: `${each.first} minus ${each.second}: ${each.summary}. Lines that are set in add up to the line above them; grey: the interval includes 0.`,
           name: `parts-${each.first}-${each.second}`, parts: each.parts, label: "percentage points",
         }) : el("p", { class: "quiet" }, each.summary),
-        el("ul", { class: "notes" }, list(each.sentences).map((sentence) => el("li", null, breakable(sentence))))))));
+        el("ul", { class: "notes" }, list(each.sentences).map((sentence) => el("li", null, breakable(sentence))))))),
+    rows.map(disagreed));
 }
 
 function latencySection(architecture, a, b) {

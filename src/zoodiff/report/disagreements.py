@@ -1,0 +1,115 @@
+"""The images on which two measured entries disagree, with both answers, for the view of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from zoodiff.accuracy.disagreements import Disagreement, DisagreementReader
+from zoodiff.data import imagenet
+from zoodiff.data.labels import BY_NAME, IMAGENET_1K
+from zoodiff.results import Discrepancy
+from zoodiff.store.folder import Store
+from zoodiff.store.records import AccuracyValues, Record
+from zoodiff.study.result import StudyResult
+
+SHOWN = 8
+"""Images per pair."""
+MOST = 400
+"""Pairs whose predictions are read for a report; those that count come first."""
+
+PairKey = tuple[str, str, str]
+"""Architecture, and the entries of a ranked row, the more accurate first."""
+
+
+@dataclass(frozen=True)
+class DisagreementRow:
+    """An image with its class and both answers in words."""
+
+    image: str
+    label: str
+    high: str
+    low: str
+    """The answers of the more and of the less accurate entry, with their probabilities."""
+    right: str
+    """Who is right: ``high``, ``low`` or ``neither``."""
+
+
+def key_of(row: Discrepancy) -> PairKey:
+    """Return what tells a ranked row from others of its metric."""
+    return row.architecture, row.high_entry, row.low_entry
+
+
+class PairDisagreements:
+    """Reads what the entries of a study answered; see ``of``."""
+
+    def __init__(self, store: Store) -> None:
+        self._reader = DisagreementReader(store)
+
+    def of(self, result: StudyResult) -> dict[PairKey, tuple[DisagreementRow, ...]]:
+        """Return the images on which the entries of measured pairs disagree, surest first."""
+        ordered = sorted(result.measured_accuracy, key=_by_weight)[:MOST]
+        known: dict[PairKey, tuple[DisagreementRow, ...]] = {}
+        for row in ordered:
+            records = _records(row, result.records)
+            if records is None:
+                continue
+            space = str(records[0].conditions.get("space", ""))
+            images = self._reader.between(*records, SHOWN)
+            if images:
+                known[key_of(row)] = tuple(_in_words(each, space) for each in images)
+        return known
+
+
+def _by_weight(row: Discrepancy) -> tuple[bool, str, str, str]:
+    """Order pairs that count first; pairs of one entry follow each other, as they share reading."""
+    return row.verdict != "discrepancy", row.architecture, row.high_entry, row.low_entry
+
+
+def _records(row: Discrepancy, records: Iterable[Record]) -> tuple[Record, Record] | None:
+    """Return the two records that a row compares; None if they cannot be told from others."""
+    high = [record for record in records if _is_of(record, row.high_entry, row.high)]
+    low = [record for record in records if _is_of(record, row.low_entry, row.low)]
+    pairs = [
+        (one, two)
+        for one in high
+        for two in low
+        if one.conditions.get("data_sha256") == two.conditions.get("data_sha256")
+    ]
+    return pairs[0] if len(pairs) == 1 else None
+
+
+def _is_of(record: Record, entry: str, top1: float) -> bool:
+    values = record.values
+    return (
+        isinstance(values, AccuracyValues) and record.entry == entry and values.top1.value == top1
+    )
+
+
+def _in_words(found: Disagreement, space: str) -> DisagreementRow:
+    names = _names(space)
+    right = {found.first.best: "high", found.second.best: "low"}.get(found.label, "neither")
+    return DisagreementRow(
+        image=f"image {found.image}",
+        label=_class_name(found.label, names),
+        high=f"{_class_name(found.first.best, names)}, {_percent(found.first.probability)}",
+        low=f"{_class_name(found.second.best, names)}, {_percent(found.second.probability)}",
+        right=right if found.label >= 0 else "neither",
+    )
+
+
+def _names(space: str) -> Sequence[str]:
+    """Return the names of the classes of a data set; none if only their numbers are known."""
+    if space == IMAGENET_1K.name:
+        return imagenet.names()
+    return BY_NAME[space].names if space in BY_NAME else ()
+
+
+def _class_name(number: int, names: Sequence[str]) -> str:
+    if number < 0:
+        return "a class that the data set does not have"
+    return names[number] if number < len(names) else f"class {number}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
