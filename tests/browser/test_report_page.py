@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import threading
 import zlib
@@ -10,8 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from support import drawn_reports, report_examples
+from zoodiff.data.layouts import open_images
 from zoodiff.report import write
 from zoodiff.report.serve import ReportServer
 from zoodiff.report.stored import StoreReader
@@ -31,6 +34,7 @@ HOSTILE_PAIR = (
     f"#/pair/resnet50/torchvision%3Aresnet50%40default/{quote(report_examples.HOSTILE, safe='')}"
 )
 TIMED = "#/pair/alexnet/onnx%3Abvlcalexnet-12%40placeholder/torchvision%3Aalexnet%40random"
+STRANGE = "main img:not(.picture img):not(.thumbnail)"
 AGREEMENT = '[aria-label="Same answers of each two entries, percent"]'
 VIEWS = {
     "overview": "",
@@ -183,7 +187,7 @@ def test_heads_sort_by_click_and_the_address_remembers(browser: Any, address: st
 def test_a_link_with_nonsense_does_no_harm(browser: Any, address: str, hash_: str) -> None:
     tab = browser.open(address + hash_)
     assert tab.complaints() == []
-    script = "document.querySelectorAll('main img:not(.picture img), main script').length"
+    script = f"document.querySelectorAll('{STRANGE}, main script').length"
     assert tab.run(script) == 0
     assert tab.run("document.querySelectorAll('.view.current').length") == 1
 
@@ -191,7 +195,7 @@ def test_a_link_with_nonsense_does_no_harm(browser: Any, address: str, hash_: st
 def test_hostile_names_are_text_in_every_view(browser: Any, address: str) -> None:
     for view in ("#/entries", "#/pairs", "#/architecture/resnet50", HOSTILE_PAIR):
         tab = settled(browser.open(address + view))
-        script = "document.querySelectorAll('main img:not(.picture img), main b script').length"
+        script = f"document.querySelectorAll('{STRANGE}, main b script').length"
         assert tab.run(script) == 0
         assert "<script>alert(document.cookie)</script>" in tab.run(
             "document.getElementById('app').textContent"
@@ -249,6 +253,35 @@ def test_a_measured_pair_shows_the_images_on_which_they_disagree(
     rows = tab.run(f"[...{table}.tBodies[0].rows].map((r) => [...r.cells].map((c) => c.innerText))")
     assert [row[0] for row in rows] == ["image 0", "image 1", "image 4", "image 5"]
     assert rows[0][1:] == ["class 0", "class 0, 100.0 % right", "class 1, 100.0 %"]
+
+
+def test_images_on_which_they_disagree_are_shown_small(
+    browser: Any, axe: str, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(6):
+        Image.new("RGB", (120, 100), (40 * number, 99, 0)).save(tmp_path / f"data/{number}.png")
+    images = open_images(str(tmp_path / "data"))
+    hashes = [hashlib.sha256(images.read(number)).digest() for number in range(6)]
+    store = Store(tmp_path / "results")
+    result = drawn_reports.with_predictions(
+        report_examples.example(), store, [int.from_bytes(each[:8], "big") for each in hashes]
+    )
+    text = f"""name = "s"\ntitle = "t"\n[accuracy]\ndata = "{tmp_path}/data"\nentries = ["a:b"]\n"""
+    study = result.model_copy(update={"study_text": text})
+    page = write(study, tmp_path / "r", StoreReader(store, thumbnails=3)).html.as_uri()
+    for width in (360, 1600):
+        tab = settled(browser.open(page + MEASURED, width=width))
+        shown = "[...document.querySelectorAll('#app .thumbnail')]"
+        awaited(tab, f"Promise.all({shown}.map((image) => image.decode()))")
+        sizes = tab.run(
+            f"{shown}.map((image) => [image.naturalWidth, image.offsetWidth, image.alt])"
+        )
+        assert sizes == [[96, 96, f"The image {name}.png"] for name in (0, 1, 4)]
+        assert tab.run("document.documentElement.scrollWidth") <= width
+        tab.run(axe)
+        assert awaited(tab, AXE) == []
+        assert tab.complaints() == []
 
 
 def test_a_picture_is_saved(browser: Any, address: str) -> None:

@@ -18,21 +18,27 @@ LABELS = (0, 1, 2, 3, 0, 1)
 CLASSES = 4
 
 
-def content(answers: Sequence[int], keys: Sequence[int], sure: Sequence[float] = ()) -> bytes:
+def content(
+    answers: Sequence[int],
+    numbers: Sequence[int],
+    sure: Sequence[float] = (),
+    keys: Sequence[int] = (),
+) -> bytes:
     """Predictions with these best classes on the images of these numbers.
 
-    -1 is a class that the data set does not have; ``sure`` are the logits of the answers.
+    -1 is a class that the data set does not have; ``sure`` are the logits of the answers. The keys
+    of the images are their numbers if there are none.
     """
     outputs = np.zeros((len(answers), CLASSES + 1), np.float32)
     best = [CLASSES if answer < 0 else answer for answer in answers]
     outputs[np.arange(len(answers)), best] = sure or 9.0
-    labels = np.array(LABELS)[list(keys)]
+    labels = np.array(LABELS)[list(numbers)]
     return to_parquet(
         Stored(
             predictions(outputs, labels, np.arange(CLASSES)),
-            np.array(keys, np.int32),
+            np.array(numbers, np.int32),
             labels,
-            np.array(keys, np.uint64),
+            np.array(keys or numbers, np.uint64),
         )
     )
 

@@ -40,12 +40,12 @@ ANSWERS = {
 """On the images of ``answers``, which are fewer than the records say."""
 
 
-def with_predictions(result: StudyResult, store: Store) -> StudyResult:
-    """The result with predictions for a few images in the store."""
+def with_predictions(result: StudyResult, store: Store, keys: Sequence[int] = ()) -> StudyResult:
+    """The result with predictions for a few images, of these keys, in the store."""
     records = []
     for record in result.records:
         if isinstance(record.values, AccuracyValues):
-            file = answers.content(ANSWERS[record.entry], range(6))
+            file = answers.content(ANSWERS[record.entry], range(6), keys=keys)
             update = {
                 "predictions_file": attachment_name(record.key, file),
                 "predictions_sha256": hashlib.sha256(file).hexdigest(),

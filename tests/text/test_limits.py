@@ -22,7 +22,6 @@ SOURCE = Path(zoodiff.__file__).parent
 WITHOUT_WORKERS = {
     *(
         "claims",
-        "report",
         "example",
         "rules",
         "schema",
@@ -46,7 +45,17 @@ def test_every_command_that_starts_workers_has_both_options() -> None:
 
 
 def test_every_engine_of_commands_and_api_is_given_limits() -> None:
-    folders = ("cli", "api", "study", "accuracy", "latency", "architecture", "equivalence", "host")
+    folders = (
+        "cli",
+        "api",
+        "report",
+        "study",
+        "accuracy",
+        "latency",
+        "architecture",
+        "equivalence",
+        "host",
+    )
     for path in [file for folder in folders for file in (SOURCE / folder).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(getattr(node, "func", None), "id", "")
@@ -57,7 +66,7 @@ def test_every_engine_of_commands_and_api_is_given_limits() -> None:
     "name",
     [
         *("describe", "diff", "prove", "diff_weights", "fingerprints", "survey", "accuracy"),
-        *("latency", "run_study", "compare_entries"),
+        *("latency", "run_study", "compare_entries", "write_report", "report_server"),
     ],
 )
 def test_every_function_that_starts_workers_takes_limits(name: str) -> None:

@@ -349,11 +349,17 @@ def report_folder(study: str, results: str | Path = "results") -> Path:
 
 
 def report_server(
-    name: str | None = None, results: str | Path = "results", port: int = 0
+    name: str | None = None,
+    results: str | Path = "results",
+    port: int = 0,
+    *,
+    thumbnails: int = 0,
+    limits: Limits | None = None,
 ) -> ReportServer:
     """Return a server of a run's report on 127.0.0.1; its ``serve_forever`` serves.
 
-    The report is made again when the run has gone on. ``port`` 0 takes a free one. Raises
+    The report is made again when the run has gone on. ``port`` 0 takes a free one. ``thumbnails``
+    and ``limits`` are those of ``write_report``. Raises
     UsageError for a port that cannot be used, and what ``read_run`` raises.
     """
     from zoodiff.report.serve import ReportServer
@@ -366,20 +372,30 @@ def report_server(
         manifest = Store(results).read_manifest(run_name)
         return "" if manifest is None else f"{manifest.updated} {len(manifest.records)}"
 
-    reader = StoreReader(Store(results))
+    reader = StoreReader(Store(results), thumbnails=thumbnails, limits=limits)
     return ReportServer(lambda: read_run(run_name, results).result, version, port, reader)
 
 
 def write_report(
-    result: StudyResult, folder: str | Path, results: str | Path | None = None
+    result: StudyResult,
+    folder: str | Path,
+    results: str | Path | None = None,
+    *,
+    thumbnails: int = 0,
+    limits: Limits | None = None,
 ) -> ReportFiles:
     """Write index.html, report.md, discrepancies.csv and .json, and tables into a folder.
 
     ``results`` is the results folder of the run, or its address; with it the report has pictures
-    of pairs, and the images on which entries disagree. Raises StoreError if the folder cannot be
-    written.
+    of pairs, and the images on which entries disagree. The first ``thumbnails`` of a pair have
+    small pictures, for which the study's data set is read and decoded in a worker with these
+    ``limits``. Raises StoreError if the folder cannot be written.
     """
     from zoodiff.report import write
+    from zoodiff.report.stored import StoreReader
     from zoodiff.store.folder import Store
 
-    return write(result, Path(folder), None if results is None else Store(results))
+    if results is None:
+        return write(result, Path(folder))
+    reader = StoreReader(Store(results), thumbnails=thumbnails, limits=limits)
+    return write(result, Path(folder), reader)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "digits"
 """Name of the data set, given in place of a path of images."""
 LABELS = DIGITS_10
+BRIGHTEST = 16
+"""The value of a white pixel."""
 _TRAIN_PART = 5 / 9
 """Share of the images in the training split: about 1,000; about 800 are for testing."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoodiff.accuracy.disagreements import Disagreement, DisagreementReader
 from zoodiff.data import imagenet
 from zoodiff.data.labels import BY_NAME, IMAGENET_1K
+from zoodiff.report.thumbnails import Thumbnails
 from zoodiff.results import Discrepancy
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues, Record
@@ -33,6 +34,8 @@ class DisagreementRow:
     """The answers of the more and of the less accurate entry, with their probabilities."""
     right: str
     """Who is right: ``high``, ``low`` or ``neither``."""
+    thumbnail: str | None = None
+    """Name of the image's small picture, if there is one."""
 
 
 def key_of(row: Discrepancy) -> PairKey:
@@ -46,8 +49,13 @@ class PairDisagreements:
     def __init__(self, store: Store) -> None:
         self._reader = DisagreementReader(store)
 
-    def of(self, result: StudyResult) -> dict[PairKey, tuple[DisagreementRow, ...]]:
-        """Return the images on which the entries of measured pairs disagree, surest first."""
+    def of(
+        self, result: StudyResult, thumbnails: Thumbnails | None = None, most: int = 0
+    ) -> dict[PairKey, tuple[DisagreementRow, ...]]:
+        """Return the images on which the entries of measured pairs disagree, surest first.
+
+        The first ``most`` images of a pair have pictures of ``thumbnails``.
+        """
         ordered = sorted(result.measured_accuracy, key=_by_weight)[:MOST]
         known: dict[PairKey, tuple[DisagreementRow, ...]] = {}
         for row in ordered:
@@ -57,7 +65,13 @@ class PairDisagreements:
             space = str(records[0].conditions.get("space", ""))
             images = self._reader.between(*records, SHOWN)
             if images:
-                known[key_of(row)] = tuple(_in_words(each, space) for each in images)
+                shown = [_in_words(each, space) for each in images]
+                if thumbnails is not None:
+                    shown[:most] = [
+                        _with_picture(words, thumbnails.add(each.image, each.key))
+                        for words, each in zip(shown[:most], images, strict=False)
+                    ]
+                known[key_of(row)] = tuple(shown)
         return known
 
 
@@ -96,6 +110,14 @@ def _in_words(found: Disagreement, space: str) -> DisagreementRow:
         low=f"{_class_name(found.second.best, names)}, {_percent(found.second.probability)}",
         right=right if found.label >= 0 else "neither",
     )
+
+
+def _with_picture(row: DisagreementRow, picture: tuple[str, str] | None) -> DisagreementRow:
+    """Return an image with its own name and its picture, if it has one."""
+    if picture is None:
+        return row
+    thumbnail, name = picture
+    return replace(row, image=name, thumbnail=thumbnail)
 
 
 def _names(space: str) -> Sequence[str]:

@@ -33,14 +33,16 @@ class ReportFiles:
     """Holds each table as CSV, LaTeX and Markdown; see ``exports.papers``."""
 
 
-def write(result: StudyResult, folder: Path, store: Store | None = None) -> ReportFiles:
+def write(
+    result: StudyResult, folder: Path, stored: Store | StoreReader | None = None
+) -> ReportFiles:
     """Write ``index.html``, ``report.md``, ``discrepancies.csv``, ``.json`` and ``tables``.
 
-    With the ``store`` of the run, pairs have pictures, ``pictures`` holds each as a page, and pairs
-    that were measured have the images on which they disagree.
-    Creates the folder if it is missing and keeps other files in it. All files are written under
-    temporary names and flushed before the first is renamed, so a full disk leaves an earlier
-    report unchanged. Raises StoreError if the folder cannot be written.
+    With the store of the run, or its reader, pairs have pictures, ``pictures`` holds each as a
+    page, and measured pairs have the images on which they disagree. Creates the folder if it is
+    missing and keeps other files in it. All files are written under temporary names and flushed
+    before the first is renamed, so a full disk leaves an earlier report unchanged. Raises
+    StoreError if the folder cannot be written.
     """
     files = ReportFiles(
         folder=folder,
@@ -50,7 +52,7 @@ def write(result: StudyResult, folder: Path, store: Store | None = None) -> Repo
         json=folder / "discrepancies.json",
         tables=folder / "tables",
     )
-    reader = None if store is None else StoreReader(store)
+    reader = StoreReader(stored) if isinstance(stored, Store) else stored
     written = {folder / name: text for name, text in contents(result, reader).items()}
     _replace_all(dict.fromkeys((folder, *(path.parent for path in written))), written)
     _remove_earlier(folder / FOLDER, written)

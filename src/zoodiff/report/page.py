@@ -116,6 +116,8 @@ class Page:
     """What the scripts of the page draw."""
     pictures: Mapping[str, PairPicture]
     """Pictures of pairs by their names in the document."""
+    thumbnails: Mapping[str, str]
+    """Small pictures of images as ``data:`` addresses, by their names in the document."""
 
     common_shown: int = 12
     """How many of the commonest differences the page shows."""
@@ -201,6 +203,7 @@ def page(result: StudyResult, stored: StoredParts | None = None) -> Page:
         study_sha256=result.study_sha256,
         document=document(result, (claimed, accuracy, latency), explained, stored),
         pictures=stored.pictures,
+        thumbnails=stored.thumbnails,
     )
 
 

@@ -122,6 +122,7 @@ def to_html(page: Page) -> str:
             style=Markup(style),
             first_script=Markup(first),
             data=Markup(script_json(page.document)),
+            thumbnails=Markup(texts_json(page.thumbnails)),
             pictures=Markup(texts_json({key: each.svg for key, each in page.pictures.items()})),
             scripts=[Markup(script) for script in scripts],
         )

@@ -59,6 +59,7 @@ def document(
         title=result.title,
         zoodiff=result.zoodiff_version,
         drawn_by=__version__ if drawn and __version__ != result.zoodiff_version else None,
+        no_thumbnails=stored.no_thumbnails,
         architectures=architectures,
         points=tuple(_points(result.choice.rows)) if result.choice else (),
         rules=_rules(architectures),

@@ -238,6 +238,8 @@ class Document:
     zoodiff: str
     drawn_by: str | None
     """The zoodiff that drew the pictures, where it is not the one that made the comparisons."""
+    no_thumbnails: str | None
+    """Why there are no small pictures of images, if they were asked for."""
     architectures: tuple[ArchitectureFacts, ...]
     points: tuple[PointFacts, ...]
     rules: dict[str, RuleFacts]

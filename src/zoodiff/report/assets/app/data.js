@@ -10,6 +10,14 @@ function pictureOf(difference) {
   pictures ||= JSON.parse(document.getElementById("pictures").textContent);
   return pictures[difference.picture] || null;
 }
+let thumbnails = null;
+/** The small picture of an image as a data: address. */
+function thumbnailOf(name) {
+  if (!name) return null;
+  thumbnails ||= JSON.parse(document.getElementById("thumbnails").textContent);
+  const address = thumbnails[name] || "";
+  return address.startsWith("data:image/jpeg;base64,") ? address : null;
+}
 const ORDER = ["same", "but", "unknown", "other"];
 
 const route = (...parts) => "#/" + parts.map(encodeURIComponent).join("/");

@@ -100,11 +100,19 @@ function disagreed(row) {
   const images = list(row.disagreements);
   if (!images.length) return null;
   const answer = (text, right) => (right ? el("div", null, el("b", null, breakable(text)), " ", el("span", { class: "quiet" }, "right")) : breakable(text));
-  const rows = images.map((each) => [each.image, breakable(each.label), answer(each.high, each.right === "high"), answer(each.low, each.right === "low")]);
+  const named = (each) => {
+    const address = thumbnailOf(each.thumbnail);
+    if (!address) return each.image;
+    const small = el("img", { class: "thumbnail", alt: `The image ${each.image}`, width: "96", height: "96" });
+    small.src = address;
+    return [small, el("span", null, breakable(each.image))];
+  };
+  const rows = images.map((each) => [named(each), breakable(each.label), answer(each.high, each.right === "high"), answer(each.low, each.right === "low")]);
   const columns = [{ name: "Image" }, { name: "Its class" }, { name: row.high }, { name: row.low }];
   const all = row.contingency.reduce((sum, each) => sum + each, 0) - (row.same_answer ?? 0);
   return [el("h4", null, "Images on which they disagree"),
     el("p", { class: "small quiet" }, `${images.length === all ? "All" : "Some"} of them: first those that one of the two names correctly, the surest answers first. With each class its probability.`),
+    DATA.no_thumbnails ? el("p", { class: "small" }, `The images are not shown: ${DATA.no_thumbnails}.`) : null,
     dataTable({ label: "Images on which they disagree", columns, rows })];
 }
 
