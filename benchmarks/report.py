@@ -3,8 +3,10 @@
     python benchmarks/report.py [NAMES] [--json FILE] [--keep FOLDER]
 
 The study is made up of the real types of results: each name has three graphs with twelve findings
-a pair, latencies of 200 rounds, accuracies, all pairs of both, and an explanation of each pair. The
-names are those of the catalogue with most claims, so that claims are real. The browser is driven
+a pair, latencies of 200 rounds, accuracies, all pairs of both, and an explanation of each pair. Its
+store has graphs of real networks for all pairs, so that as many pictures are drawn as a report
+holds, and predictions for a few images. The names are those of the catalogue with most claims, so
+that claims are real. The browser is driven
 over its DevTools pipe, with software rendering, at 1280 by 900 pixels.
 """
 
@@ -21,15 +23,17 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
 
-from support import chromium, report_examples  # noqa: E402
+from support import answers, chromium, drawn_reports, report_examples  # noqa: E402
 from zoodiff.claims import catalogue  # noqa: E402
 from zoodiff.report import write  # noqa: E402
-from zoodiff.results import Contingency, Discrepancy, Interval  # noqa: E402
+from zoodiff.results import Contingency, Discrepancy, Interval, RatioFactor  # noqa: E402
 from zoodiff.store.explanation_values import ExplanationValues, PartValues  # noqa: E402
+from zoodiff.store.folder import Store  # noqa: E402
 from zoodiff.store.records import (  # noqa: E402
     AccuracyValues,
     ArchitectureValues,
@@ -44,6 +48,15 @@ GRAPH_OF = (0, 1, 0, 2, 0, 1)
 ROUNDS = 200
 FINDINGS = ("ARC101", "ARC107", "ARC120", "ARC140", "ARC111", "ARC113")
 PARTS = ("preprocessing", "factor", "factor", "factor", "together", "network", "weights", "graph")
+NETWORKS = (
+    ("torchvision__resnet50", "keras__ResNet50"),
+    ("torchvision__densenet121", "torchvision__inception_v3"),
+)
+"""Pairs of real networks, which stand for all pairs in turn."""
+FACTORS = [
+    RatioFactor(code=code, what=what, ratio=Interval(value=1.5, low=1.4, high=1.6))
+    for code, what in report_examples.FACTOR_NAMES
+]
 FILTERS = ("resnet", "keras 50", "zzz", "")
 
 _FIRST_VIEW = """new Promise((done) => {
@@ -170,9 +183,16 @@ def _rows(metric: str, name: str, entries: list[str], chance: random.Random) -> 
             high_weights="published",
             low_weights="published",
             causes=report_examples.CAUSES,
+            factors=FACTORS if timed else [],
             contingency=None
             if timed
-            else Contingency(both=30_000, high_alone=6_000, low_alone=3_000, neither=11_000),
+            else Contingency(
+                both=30_000,
+                high_alone=6_000,
+                low_alone=3_000,
+                neither=11_000,
+                same_answer=33_000,
+            ),
         )
         for one, two in itertools.combinations(entries, 2)
     ]
@@ -204,15 +224,41 @@ def awaited(tab: chromium.Tab, expression: str) -> Any:
     return answer["result"].get("value")
 
 
+def stored(result: StudyResult, store: Store, chance: random.Random) -> StudyResult:
+    """The study with graphs and predictions in a store."""
+    digests = [drawn_reports.stored(store, pair) for pair in NETWORKS]
+    differences = []
+    for number, each in enumerate(result.differences):
+        values = each.values.model_copy(update={"graphs": digests[number % len(digests)]})
+        update = {"values": values, "record": f"{number:016x}" + "0" * 48}
+        differences.append(each.model_copy(update=update))
+    given = {
+        record.entry: [chance.randrange(answers.CLASSES) for _ in answers.LABELS]
+        for record in result.records
+    }
+    top1 = {r.entry: r.values.top1.value for r in result.records if r.kind == "accuracy"}
+    rows = [
+        row.model_copy(update={"high": top1[row.high_entry], "low": top1[row.low_entry]})
+        for row in result.measured_accuracy
+    ]
+    changed = result.model_copy(update={"differences": differences, "measured_accuracy": rows})
+    return drawn_reports.with_predictions(changed, store, given=given)
+
+
 def measured(names: int, folder: Path) -> dict[str, float]:
     """All numbers, by name."""
     executable = chromium.find()
     if executable is None:
         raise SystemExit(f"no Chromium under any name of {', '.join(chromium.NAMES)}")
-    result = study(names)
-    start = time.perf_counter()
-    page = write(result, folder).html
+    with tempfile.TemporaryDirectory() as results:
+        store = Store(results)
+        result = stored(study(names), store, random.Random(23))
+        start = time.perf_counter()
+        page = write(result, folder, store).html
     numbers = {"written, s": time.perf_counter() - start, "page, MB": page.stat().st_size / 1e6}
+    whole = list((folder / "pictures").iterdir())
+    numbers["pictures"] = len(whole)
+    numbers["pictures as pages, MB"] = sum(path.stat().st_size for path in whole) / 1e6
     address = page.as_uri()
     with (
         tempfile.TemporaryDirectory() as profile,
@@ -231,9 +277,16 @@ def measured(names: int, folder: Path) -> dict[str, float]:
             numbers[f"filter of {view} and its drawing, ms"] = max(drawn for _, drawn in spent)
         name = result.graphs[0].comparison
         numbers["to an architecture, ms"] = awaited(tab, _GO % f"#/architecture/{name}")
+        pair = "/".join(quote(part, safe="") for part in (name, *_first_pair(result)))
+        numbers["to a pair with a picture, ms"] = awaited(tab, _GO % f"#/pair/{pair}")
         if complaints := tab.complaints():
             raise RuntimeError(str(complaints))
     return numbers
+
+
+def _first_pair(result: StudyResult) -> tuple[str, str]:
+    """The entries of the first pair of the first name."""
+    return result.differences[0].first, result.differences[0].second
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from support import answers, pictures, report_examples
 from zoodiff.store import graphs
@@ -40,12 +40,17 @@ ANSWERS = {
 """On the images of ``answers``, which are fewer than the records say."""
 
 
-def with_predictions(result: StudyResult, store: Store, keys: Sequence[int] = ()) -> StudyResult:
+def with_predictions(
+    result: StudyResult,
+    store: Store,
+    keys: Sequence[int] = (),
+    given: Mapping[str, Sequence[int]] = ANSWERS,
+) -> StudyResult:
     """The result with predictions for a few images, of these keys, in the store."""
     records = []
     for record in result.records:
         if isinstance(record.values, AccuracyValues):
-            file = answers.content(ANSWERS[record.entry], range(6), keys=keys)
+            file = answers.content(given[record.entry], range(6), keys=keys)
             update = {
                 "predictions_file": attachment_name(record.key, file),
                 "predictions_sha256": hashlib.sha256(file).hexdigest(),

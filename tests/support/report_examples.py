@@ -11,6 +11,7 @@ from zoodiff.results import (
     Contingency,
     Control,
     Discrepancy,
+    FactorName,
     Interval,
     Mismatch,
     RatioFactor,
@@ -400,10 +401,16 @@ CAUSES = [
 ]
 
 
+FACTOR_NAMES: tuple[tuple[str, FactorName], ...] = (
+    ("LAT110", "framework"),
+    ("LAT111", "layers"),
+    ("LAT112", "inside"),
+)
 FACTORS = [
-    RatioFactor(code="LAT110", what="framework", ratio=interval(2.2, 2.15, 2.25)),
-    RatioFactor(code="LAT111", what="layers", ratio=interval(1.08, 1.05, 1.11)),
-    RatioFactor(code="LAT112", what="inside", ratio=interval(0.97, 0.94, 1.01)),
+    RatioFactor(code=code, what=what, ratio=interval(*ratio))
+    for (code, what), ratio in zip(
+        FACTOR_NAMES, ((2.2, 2.15, 2.25), (1.08, 1.05, 1.11), (0.97, 0.94, 1.01)), strict=True
+    )
 ]
 
 

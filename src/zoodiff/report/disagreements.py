@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zoodiff.accuracy.disagreements import Disagreement, DisagreementReader
@@ -57,9 +57,14 @@ class PairDisagreements:
         The first ``most`` images of a pair have pictures of ``thumbnails``.
         """
         ordered = sorted(result.measured_accuracy, key=_by_weight)[:MOST]
+        measured: dict[tuple[str, float], list[Record]] = {}
+        for record in result.records:
+            if isinstance(record.values, AccuracyValues):
+                entry_and_top1 = (record.entry, record.values.top1.value)
+                measured.setdefault(entry_and_top1, []).append(record)
         known: dict[PairKey, tuple[DisagreementRow, ...]] = {}
         for row in ordered:
-            records = _records(row, result.records)
+            records = _records(row, measured)
             if records is None:
                 continue
             space = str(records[0].conditions.get("space", ""))
@@ -80,24 +85,20 @@ def _by_weight(row: Discrepancy) -> tuple[bool, str, str, str]:
     return row.verdict != "discrepancy", row.architecture, row.high_entry, row.low_entry
 
 
-def _records(row: Discrepancy, records: Iterable[Record]) -> tuple[Record, Record] | None:
-    """Return the two records that a row compares; None if they cannot be told from others."""
-    high = [record for record in records if _is_of(record, row.high_entry, row.high)]
-    low = [record for record in records if _is_of(record, row.low_entry, row.low)]
+def _records(
+    row: Discrepancy, measured: Mapping[tuple[str, float], Sequence[Record]]
+) -> tuple[Record, Record] | None:
+    """Return the two records that a row compares; None if they cannot be told from others.
+
+    ``measured`` has the records by entry and top-1.
+    """
     pairs = [
         (one, two)
-        for one in high
-        for two in low
+        for one in measured.get((row.high_entry, row.high), ())
+        for two in measured.get((row.low_entry, row.low), ())
         if one.conditions.get("data_sha256") == two.conditions.get("data_sha256")
     ]
     return pairs[0] if len(pairs) == 1 else None
-
-
-def _is_of(record: Record, entry: str, top1: float) -> bool:
-    values = record.values
-    return (
-        isinstance(values, AccuracyValues) and record.entry == entry and values.top1.value == top1
-    )
 
 
 def _in_words(found: Disagreement, space: str) -> DisagreementRow:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SIDE = 96
 """Rows and columns of a picture: the middle of the image, whose short side has this length."""
-MOST_CHARACTERS = 3 << 20
+MOST_CHARACTERS = 2 << 20
 """Of all pictures in the page of a report."""
 _GEOMETRY = Geometry(
     library="pillow",
