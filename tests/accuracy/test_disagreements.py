@@ -57,4 +57,4 @@ def test_few_entries_are_kept_in_memory(tmp_path: Path) -> None:
     reader = DisagreementReader(store)
     counts = [len(reader.between(records[0], other, 10)) for other in records[1:]]
     assert counts == [6, 6, 6, 0, 6, 6, 6, 0]
-    assert len(reader._read) == 6
+    assert len(reader._read) == 4

@@ -28,6 +28,8 @@ READ = {
     *("images_whose_names_are_no_text", "folder_that_is_called_like_an_image"),
     *("folder_of_a_hundred_thousand_files", "record_of_four_hundred_thousand_numbers"),
     *("manifest_that_names_a_record_a_hundred_thousand_times",),
+    *("graphs_that_unpack_to_gigabytes", "graphs_of_fifty_thousand_nodes"),
+    *("graphs_of_nine_thousand_nodes",),
     *("predictions_for_ten_million_images", "predictions_for_a_million_images"),
 }
 

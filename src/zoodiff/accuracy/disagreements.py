@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLUMNS = ("image", "key", "label", "classes", "scores")
-_IN_MEMORY = 6
+_IN_MEMORY = 4
 """Entries whose answers are kept in memory: 24 bytes per image each."""
 
 

@@ -25,7 +25,8 @@ MOST_CHARACTERS = 4 << 20
 """Of all drawings in the page of a report."""
 MOST_IN_PAGES = 48 << 20
 """Characters of all pictures that are pages of their own."""
-_GRAPHS_IN_MEMORY = 12
+_GRAPHS_IN_MEMORY = 2
+"""A graph that anybody may have written takes up to 110 MB."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -298,3 +299,83 @@ def bundle_that_is_a_pipe(folder: Path, mark: Path) -> Path:
 def bundle_that_is_a_device(folder: Path, mark: Path) -> Path:
     (folder / "a.bundle").symlink_to("/dev/zero")
     return folder / "a.bundle"
+
+
+def _drawn(folder: Path, contents: list[bytes]) -> Path:
+    """Results of two networks that differ, whose record names these files as their graphs."""
+    from zoodiff.store.folder import Store
+    from zoodiff.store.graphs import digest_of
+    from zoodiff.store.records import DifferenceValues
+
+    entries = ["a:b", "a:c"]
+    described = [
+        record_of("architecture", entry, fingerprint=f"zd3:{k}" * 4)
+        for k, entry in enumerate(entries)
+    ]
+    values = DifferenceValues(
+        other=entries[1],
+        relation="not decided",
+        sentence="not decided",
+        because=[],
+        of_effect=["ARC106"],
+        up_to=[],
+        sameness="different",
+        findings=[],
+        fingerprints=[None, None],
+        structures=[None, None],
+        graphs=[digest_of(content) for content in contents],
+        seconds=0.1,
+    )
+    compared = described[0].model_copy(update={"values": values, "key": "f" * 64})
+    path = _sound(folder, [*described, compared])
+    for content in contents:
+        Store(path).put_graph(content)
+    return path
+
+
+def _long_graph(nodes: int) -> bytes:
+    """A graph of nothing but activations, one after the other."""
+    tensors = {
+        f"t{k}": {"name": f"t{k}", "shape": [1, 1], "dtype": "float32"} for k in range(nodes + 1)
+    }
+    graph = {
+        "source": "s",
+        "inputs": [tensors["t0"]],
+        "outputs": [tensors[f"t{nodes}"]],
+        "nodes": [
+            {
+                **{"op": "Relu", "name": f"n{k}", "inputs": [f"t{k}"], "outputs": [f"t{k + 1}"]},
+                **{"attributes": {}, "parameters": [], "notes": []},
+            }
+            for k in range(nodes)
+        ],
+        "tensors": tensors,
+        "unused_parameters": [],
+    }
+    return gzip.compress(json.dumps(graph, separators=(",", ":")).encode(), mtime=0)
+
+
+@trick("contained", "results")
+def graphs_that_unpack_to_gigabytes(folder: Path, mark: Path) -> Path:
+    zeros, brackets = gzip.compress(bytes(1 << 30)), gzip.compress(b"[" * (2 << 20))
+    return _drawn(folder, [zeros, brackets])
+
+
+@trick("contained", "results")
+def graphs_of_fifty_thousand_nodes(folder: Path, mark: Path) -> Path:
+    """Sound, and as large as a store keeps."""
+    return _drawn(folder, [_long_graph(50_000), _long_graph(50_001)])
+
+
+@trick("contained", "results")
+def graphs_of_nine_thousand_nodes(folder: Path, mark: Path) -> Path:
+    """Sound, and as large as a report draws."""
+    return _drawn(folder, [_long_graph(9_000), _long_graph(9_001)])
+
+
+@trick("contained", "results")
+def graph_of_a_terabyte(folder: Path, mark: Path) -> Path:
+    path = _drawn(folder, [_long_graph(1), _long_graph(2)])
+    for each in (path / "graphs").iterdir():
+        _sparse(each, 1 << 40)
+    return path

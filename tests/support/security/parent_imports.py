@@ -73,7 +73,7 @@ def results(path: Path) -> None:
         manifest = store.read_manifest(run)
         if manifest is not None:
             with tempfile.TemporaryDirectory() as folder:
-                write(assemble(store, manifest), Path(folder))
+                write(assemble(store, manifest), Path(folder), store)
     if problems or store.damaged:
         said = [*store.damaged, *(f"{one.name} is {one.fault}: {one.why}" for one in problems)]
         raise ZoodiffError(said[0])
