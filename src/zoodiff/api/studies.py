@@ -359,8 +359,8 @@ def report_server(
     """Return a server of a run's report on 127.0.0.1; its ``serve_forever`` serves.
 
     The report is made again when the run has gone on. ``port`` 0 takes a free one. ``thumbnails``
-    and ``limits`` are those of ``write_report``. Raises
-    UsageError for a port that cannot be used, and what ``read_run`` raises.
+    and ``limits`` are those of ``write_report``. Raises UsageError for a port that cannot be used,
+    and what ``read_run`` raises.
     """
     from zoodiff.report.serve import ReportServer
     from zoodiff.report.stored import StoreReader
@@ -386,10 +386,9 @@ def write_report(
 ) -> ReportFiles:
     """Write index.html, report.md, discrepancies.csv and .json, and tables into a folder.
 
-    ``results`` is the results folder of the run, or its address; with it the report has pictures
-    of pairs, and the images on which entries disagree. The first ``thumbnails`` of a pair have
-    small pictures, for which the study's data set is read and decoded in a worker with these
-    ``limits``. Raises StoreError if the folder cannot be written.
+    With ``results``, the results folder of the run or its address, the report has pictures of
+    pairs and the images on which entries disagree, the first ``thumbnails`` of them small; a
+    worker with these ``limits`` decodes them. Raises StoreError if the folder cannot be written.
     """
     from zoodiff.report import write
     from zoodiff.report.stored import StoreReader
