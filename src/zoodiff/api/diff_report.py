@@ -55,8 +55,8 @@ FailOn = Literal["function", "weights", "graph", "any"]
 class DiffRequest:
     """The two networks to compare, and how thoroughly.
 
-    ``a`` and ``b`` are entry references, paths of model files, or networks in this process:
-    ``torch.nn.Module``, ``torch.export.ExportedProgram``, ``onnx.ModelProto``, ``keras.Model``.
+    ``a`` and ``b`` are entry references, paths of model files, or networks in this process: of
+    PyTorch, TensorFlow and Keras, ONNX models in memory, and sessions of ONNX Runtime.
     """
 
     a: Any
@@ -146,9 +146,9 @@ class DiffReport(Displayed):
         return brief(self._headline, self.same_function, self.findings)
 
     def _shown(self) -> Shown:
-        names, answer, *notes = self._headline
+        *notes, answer = self._headline[1:]
         return Shown(
-            f"{names}: {answer}",
+            f"{self._headline[0]}: {answer}",
             [
                 *(("note", note) for note in notes),
                 *((line.title, line.text) for line in self.evidence()),
@@ -163,7 +163,8 @@ class DiffReport(Displayed):
 
     @property
     def _headline(self) -> tuple[str, ...]:
-        return (f"{self.a.name} and {self.b.name}", self.answer.sentence, *self.notes)
+        """The names, what to know of the networks first, and the answer."""
+        return (f"{self.a.name} and {self.b.name}", *self.notes, self.answer.sentence)
 
     def exit_code(self, fail_on: FailOn | None) -> int:
         """Return 1 if the named part differs, 3 if that is unknown, else 0."""

@@ -274,10 +274,7 @@ def fingerprints(
         resolved |= {f"{k} {entry.ref}": entry for k, entry in enumerate(given.entries)}
         for entry in resolved.values():
             try:
-                name = str(entry.ref)
-                if name in by_entry and not entry.takes_weights:  # an object of the same class
-                    name = f"{name} #{sum(key.startswith(name) for key in by_entry) + 1}"
-                by_entry[name] = compute(architecture.graph_of(engine, entry))
+                by_entry[str(entry.ref)] = compute(architecture.graph_of(engine, entry))
             except MeasurementError as error:
                 _report_failure(failed, str(entry.ref), error)
     return by_entry

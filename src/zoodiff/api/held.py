@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.api.stated_inputs import read_arrays, stated_inputs
 from zoodiff.errors import UsageError
 from zoodiff.zoos import registry
-from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.objects.entries import ObjectEntry, object_entry
+from zoodiff.zoos.objects.model_files import file_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from zoodiff.equivalence.runs.named_inputs import StatedInput
     from zoodiff.zoos.registry import Entry
-
-_LARGEST_MESSAGE = 2**31 - 1
-"""Bytes of one message of protobuf; a larger model keeps its weights in a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -46,43 +43,38 @@ def subjects(values: Sequence[Any], example: Any, options: Sequence[str]) -> Ite
     if isinstance(example, str | Path):
         example = read_arrays(Path(example))
     with contextlib.ExitStack() as stack:
-        entries = tuple(_entry(value, example, stack) for value in values)
+        entries: list[Entry] = []
+        notes: dict[str, None] = {}
+        for value in values:
+            taken = {entry.model.name for entry in entries}
+            entry, known = _entry(value, example, stack, taken)
+            entries.append(entry)
+            notes |= dict.fromkeys(known)
         held = [entry for entry in entries if isinstance(entry, ObjectEntry)]
-        notes = tuple(dict.fromkeys(note for entry in held for note in entry.held.notes))
         if held:
             arrays = held[0].held.example()
         elif example is None or isinstance(example, Mapping):
             arrays = example or {}
         else:
             raise UsageError("name the arrays of the example, as in example={'ids': ids}")
-        yield Subjects(entries, stated_inputs(options, arrays), notes)
+        yield Subjects(tuple(entries), stated_inputs(options, arrays), tuple(notes))
 
 
-def _entry(value: Any, example: Any, stack: contextlib.ExitStack) -> Entry:
+def _entry(
+    value: Any, example: Any, stack: contextlib.ExitStack, taken: Collection[str]
+) -> tuple[Entry, Sequence[str]]:
+    """The entry of a name, a path or a network, and what to know of it first."""
     if isinstance(value, str):
-        return registry.resolve(value)
-    if isinstance(value, Path):
-        return registry.resolve(f"file:{value}")
-    onnx = sys.modules.get("onnx")
-    if onnx is not None and isinstance(value, onnx.ModelProto):
-        return _file_of(value, stack)
-    return object_entry(value, example)
+        return registry.resolve(value), ()
+    if isinstance(value, os.PathLike):
+        return registry.resolve(f"file:{os.fspath(value)}"), ()
 
+    def folder() -> Path:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoodiff-")))
 
-def _file_of(model: Any, stack: contextlib.ExitStack) -> FileEntry:
-    """Write a model to a file, which the confined worker of ONNX files reads as any other."""
-    import onnx
-
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoodiff-")))
-    path = folder / "model.onnx"
-    if model.ByteSize() <= _LARGEST_MESSAGE:
-        path.write_bytes(model.SerializeToString())
-    else:
-        copy = onnx.ModelProto()
-        copy.CopyFrom(model)  # saving moves the weights out of the model
-        onnx.save_model(copy, path, save_as_external_data=True, location="weights")
-    entry = registry.resolve(f"file:{path}")
-    assert isinstance(entry, FileEntry)
-    return FileEntry(
-        entry.zoo, entry.model, entry.weights, entry.foreign, f"ModelProto {model.graph.name}"
-    )
+    written = file_entry(value, folder)
+    if written is not None:
+        entry, note = written
+        return entry, (note,) if note else ()
+    held = object_entry(value, example, taken)
+    return held, held.held.notes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +14,24 @@ from zoodiff.errors import MeasurementError, UsageError
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+from support import readers  # noqa: E402 - it imports torch
+
 pytestmark = [pytest.mark.torch, pytest.mark.onnx]
-
-
-class Reader(torch.nn.Module):  # type: ignore[misc, name-defined]
-    """Ids and a mask in: embedding, one layer of attention, a linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = torch.nn.Embedding(60, 16)
-        self.norm = torch.nn.LayerNorm(16)
-        self.project = torch.nn.Linear(16, 48)
-        self.head = torch.nn.Linear(16, 3)
-
-    def forward(self, ids: Any, mask: Any) -> Any:
-        x = self.norm(self.table(ids))
-        query, key, value = self.project(x).chunk(3, dim=-1)
-        scores = query @ key.transpose(-1, -2) / 4.0
-        scores = torch.where(mask[:, None, :], scores, torch.full_like(scores, -1e4))
-        return self.head(torch.softmax(scores, dim=-1) @ value)
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    torch.manual_seed(0)
-    return Reader().eval()
+    return readers.reader()
 
 
 @pytest.fixture(scope="module")
 def example() -> Any:
-    return torch.arange(10)[None], torch.arange(10)[None] < 7
+    return readers.example()
 
 
 @pytest.fixture(scope="module")
-def exported(model: Any, example: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("exported") / "reader.onnx"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            model,
-            example,
-            path,
-            input_names=["ids", "mask"],
-            opset_version=17,
-            dynamo=False,
-        )
-    return path
+def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return readers.export(model, tmp_path_factory.mktemp("exported") / "reader.onnx")
 
 
 def test_a_module_and_its_export_are_one_function(model: Any, example: Any, exported: Path) -> None:
@@ -74,18 +45,11 @@ def test_a_module_and_its_export_are_one_function(model: Any, example: Any, expo
     assert not model.training
 
 
-@pytest.mark.parametrize("plant", ["bias", "epsilon", "row"])
+@pytest.mark.parametrize("plant", readers.PLANTS)
 def test_a_planted_change_is_another_function(
     model: Any, example: Any, exported: Path, plant: str
 ) -> None:
-    changed = copy.deepcopy(model)
-    with torch.no_grad():
-        if plant == "bias":
-            changed.head.bias[1] += 0.01
-        elif plant == "row":
-            changed.table.weight[[58, 59]] = changed.table.weight[[59, 58]]
-        else:
-            changed.norm.eps = 1e-2
+    changed = readers.planted(model, plant)
     assert zoodiff.diff(changed, str(exported), example=example).same_function is False
 
 
@@ -95,8 +59,11 @@ def test_programs_models_in_memory_and_paths_are_entries(
     program = torch.export.export(model, example)
     proto = onnx.load(exported)
     assert zoodiff.diff(program, proto).same_function is True
-    report = zoodiff.diff(program, model, example={"ids": example[0], "mask": example[1]})
+    named = {"mask": example[1], "ids": example[0]}
+    report = zoodiff.diff(program, model, example=named)
     assert report.same_function is True
+    with pytest.raises(UsageError, match=r"takes \(ids, mask\), and the example has 1 tensor"):
+        zoodiff.diff(program, model, example=example[:1])
 
 
 def test_graph_and_fingerprint_of_an_object_are_those_of_its_program(

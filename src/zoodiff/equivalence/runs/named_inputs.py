@@ -204,6 +204,7 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
         )
     uses = [_use(side.canonical, t.name) for side, t in ((diff.a, x), (diff.b, y))]
     rows = min((rows for use in uses for rows in use.tables), default=0)
+    _check_rows(said, rows)
     if said.low is not None and said.high is not None:
         return replace(blank, kind="id" if rows else "whole", rows=rows)
     if rows:
@@ -220,6 +221,18 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
         f"the input {x.name} of {diff.a.name} holds {x.dtype}, of which any range may be meant; "
         f"say which, as in --input '{_stated(x)}:0..9'"
     )
+
+
+def _check_rows(said: StatedInput, rows: int) -> None:
+    """Raise MeasurementError for an example with ids that the smallest table has no row for."""
+    if said.example is None or not said.example.size or not rows:
+        return
+    low, high = int(said.example.min()), int(said.example.max())
+    if low < -rows or high >= rows:
+        raise MeasurementError(
+            f"the example of the input {said.name} holds {high if high >= rows else low}, and the "
+            f"smallest table that it chooses from has {rows:,} rows"
+        )
 
 
 def in_shape(

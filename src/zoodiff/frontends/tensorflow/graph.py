@@ -12,6 +12,7 @@ from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.tensorflow.builder import SOURCE, Builder, own_shape
+from zoodiff.frontends.tensorflow.layout import Layouts
 from zoodiff.frontends.tensorflow.ops import translate
 from zoodiff.frontends.tensorflow.protobuf import GraphDef
 from zoodiff.frontends.tensorflow.protocols import (
@@ -81,6 +82,27 @@ def graph_from_concrete_function(
     Trace it at batch size 1. ``variables`` are all variables of the network, by default those that
     the function captures.
     """
+    parameters, by_tensor = _captured(function, variables)
+    inputs, outputs = _flat(function, by_tensor)
+    return graph_from_tensors(inputs, outputs, by_tensor, owned=parameters, source=source)
+
+
+def images_of(
+    function: TfFunction, variables: Sequence[TfVariable] | None = None
+) -> tuple[bool, ...]:
+    """Return for each input of a concrete function whether it is an image with channels last.
+
+    The canonical graph has these channels first.
+    """
+    inputs, outputs = _flat(function, _captured(function, variables)[1])
+    layouts = Layouts(_reachable(inputs, outputs), inputs)
+    return tuple(map(layouts.channels_last, inputs))
+
+
+def _captured(
+    function: TfFunction, variables: Sequence[TfVariable] | None
+) -> tuple[list[Parameter], dict[str, Parameter]]:
+    """Return the parameters of all variables, and those that a function captures by tensor name."""
     owners = list(function.graph.variables if variables is None else variables)
     parameters = variable_parameters(owners)
     by_handle = {id(v.handle): p for v, p in zip(owners, parameters, strict=True)}
@@ -89,12 +111,19 @@ def graph_from_concrete_function(
         for outer, inner in function.graph.captures
         if id(outer) in by_handle
     }
+    return parameters, by_tensor
+
+
+def _flat(
+    function: TfFunction, parameters: Mapping[str, Parameter]
+) -> tuple[list[TfTensor], list[TfTensor]]:
+    """Return the inputs and outputs of a function in a graph without calls of functions."""
     captured = {inner.name for _, inner in function.graph.captures}
     inputs = [tensor for tensor in function.inputs if tensor.name not in captured]
     outputs = list(function.outputs)
     if any(operation.type in _CALLS for operation in function.graph.get_operations()):
-        inputs, outputs = _inlined(function.graph, inputs, outputs, by_tensor)
-    return graph_from_tensors(inputs, outputs, by_tensor, owned=parameters, source=source)
+        return _inlined(function.graph, inputs, outputs, parameters)
+    return inputs, outputs
 
 
 def graph_from_graph_def(

@@ -18,6 +18,7 @@ from zoodiff.frontends.tensorflow.products import batch_matmul, einsum, matmul
 from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.frontends.tensorflow.windows import average_pool, conv, max_pool
 from zoodiff.graph.ir import AttributeValue, Parameter
+from zoodiff.graph.random_operators import TENSORFLOW
 
 _VALUES_LISTED = 4096
 """The largest number of values of a constant operand; of larger ones only the shape is kept."""
@@ -26,6 +27,9 @@ _VALUES_LISTED = 4096
 def translate(builder: Builder, operation: TfOperation) -> None:
     """Add the nodes of one operation, if it depends on the network's input."""
     if operation.type in PASSING or builder.bound(operation) or not operation.outputs:
+        return
+    if operation.type in TENSORFLOW:  # the numbers that it draws are no constant
+        _opaque(builder, operation)
         return
     if not any(builder.computed(tensor) for tensor in operation.inputs):
         return
@@ -69,6 +73,21 @@ def _plain(meaning: Operation) -> Handler:
 
 def _unary(op: str) -> Handler:
     return _plain(operations.unary(op))
+
+
+def _rows(builder: Builder, operation: TfOperation) -> bool:
+    """Convert rows of a variable that computed ids choose."""
+    table, ids, *axes = operation.inputs
+    weight = builder.parameter(table)
+    axis = builder.constant(axes[0]) if axes else 0
+    if weight is None or not builder.computed(ids) or operation.get_attr("batch_dims"):
+        return False
+    reshaped = own_shape(table) not in {(), tuple(weight.shape)}  # a handle has no shape
+    if axis is None or int(axis) != 0 or reshaped:
+        return False
+    return builder.own_order_node(
+        operations.rows_of_weight(), operation, inputs=[ids], parameters=[weight]
+    )
 
 
 def _leaky_relu(builder: Builder, operation: TfOperation) -> bool:
@@ -324,6 +343,7 @@ _HANDLERS: dict[str, Handler] = {
     "FusedBatchNorm": fused_batch_norm,
     "FusedBatchNormV2": fused_batch_norm,
     "FusedBatchNormV3": fused_batch_norm,
+    "GatherV2": _rows,
     "LRN": _lrn,
     "LeakyRelu": _leaky_relu,
     "Log": _unary("Log"),
@@ -344,6 +364,7 @@ _HANDLERS: dict[str, Handler] = {
     "Relu": _unary("Relu"),
     "Relu6": _plain(operations.RELU6),
     "Reshape": _reshape,
+    "ResourceGather": _rows,
     "ResizeBicubic": _resize("cubic"),
     "ResizeBilinear": _resize("linear"),
     "ResizeNearestNeighbor": _resize("nearest"),

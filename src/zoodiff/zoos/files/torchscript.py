@@ -6,9 +6,7 @@ it runs, and a file that does more than compute is always refused.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.script_program import program_of_script, with_trained_weights
 from zoodiff.zoos.runtime.weights_access import counts_of_torch
 from zoodiff.zoos.scan import allowed
 from zoodiff.zoos.scan.torch import script
@@ -26,25 +25,7 @@ from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
     from zoodiff.frontends.torch.protocols import Module
-    from zoodiff.graph.ir import Graph, Parameter
-
-
-def _with_trained_weights(graph: Graph) -> Graph:
-    """Return the graph with all weights but statistics trainable: the converter makes them buffers.
-
-    Raises MeasurementError for a module without weights.
-    """
-    if not any(node.parameters for node in graph.nodes):
-        raise MeasurementError(
-            f"{graph.source} has no weights of its own: torch.jit.freeze made them constants of "
-            "its code; save the module before it is frozen, or export it to ONNX"
-        )
-
-    def trained(p: Parameter) -> Parameter:
-        return replace(p, trainable=p.role not in {"mean", "variance"})
-
-    nodes = tuple(replace(n, parameters=tuple(map(trained, n.parameters))) for n in graph.nodes)
-    return replace(graph, nodes=nodes)
+    from zoodiff.graph.ir import Graph
 
 
 @guarded
@@ -76,19 +57,8 @@ class TorchScriptFiles:
         shape = (1, 3, extent, extent)
         with steady(path) as file:
             module = self._open(path, file.digest)
-        try:
-            from torch._export.converter import TS2EPConverter
-
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                program = TS2EPConverter(module, (torch.zeros(shape),)).convert().module()
-        except Exception as error:  # the converter raises many kinds
-            reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(
-                f"torch cannot turn {path.name} into a graph ({reason}); it can be run, and "
-                "exported to ONNX by the code that made it"
-            ) from None
-        return _with_trained_weights(to_graph(program, shape, path.name))
+        program = program_of_script(module, (torch.zeros(shape),), path.name)
+        return with_trained_weights(to_graph(program, shape, path.name))
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the module's own parameters, and the floating-point values in its buffers."""

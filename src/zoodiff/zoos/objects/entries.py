@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,9 @@ OBJECT = "object"
 
 class Held(Backend, Protocol):
     """The backend of one object."""
+
+    name: str
+    """What the object is called in messages: the name of its class or function."""
 
     @property
     def notes(self) -> Sequence[str]:
@@ -74,40 +77,103 @@ class ObjectEntry(Entry):
         return self.zoo.worker.held
 
 
-def object_entry(value: Any, example: Any = None) -> ObjectEntry:
-    """Return the entry of a network of PyTorch or Keras; ``example`` are inputs to call it with.
+def object_entry(value: Any, example: Any = None, taken: Collection[str] = ()) -> ObjectEntry:
+    """Return the entry of a network in this process; ``example`` are inputs to call it with.
 
-    Raises UsageError for any other object.
+    Its name gets a number where it is ``taken``. Raises UsageError for any other object.
     """
-    backend = _backend_of(value)
-    if backend is None:
-        raise UsageError(
-            f"a {type(value).__module__}.{type(value).__qualname__} is no network that zoodiff "
-            "knows; give a torch.nn.Module, a torch.export.ExportedProgram, an onnx.ModelProto, a "
-            "keras.Model, a path or the name of an entry"
-        )
-    name = f"{type(value).__name__}"
+    held = _held(value, example)
+    if held is None:
+        raise UsageError(f"{_said(value)}; give {ACCEPTED}")
+    base, count = held.name, 1
+    while held.name in taken:
+        count += 1
+        held.name = f"{base} #{count}"
     spec = HeldSpec(
-        name=f"{OBJECT} {name} {id(value):x}", backend="", confined=False, held=backend(example)
+        name=f"{OBJECT} {held.name} {id(value):x}", backend="", confined=False, held=held
     )
     own = Weights("own", default=True)
-    model = Model(name=name, architecture=name, weights=(own,), note="an object in Python")
+    model = Model(
+        name=held.name, architecture=held.name, weights=(own,), note="an object in Python"
+    )
     return ObjectEntry(ObjectZoo(spec), model, own)
 
 
-def _backend_of(value: Any) -> Callable[[Any], Held] | None:
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.nn.Module):
-        from zoodiff.zoos.objects.torch import HeldModule
+def packages_of(value: Any) -> frozenset[str]:
+    """Return the top-level packages that define the type of an object and the types above it."""
+    return frozenset(str(kind.__module__).partition(".")[0] for kind in type(value).__mro__)
 
-        return lambda example: HeldModule(value, example)
-    if torch is not None and isinstance(value, torch.export.ExportedProgram):
-        from zoodiff.zoos.objects.torch import HeldProgram
 
-        return lambda example: HeldProgram(value, example)
-    keras = sys.modules.get("keras")
-    if keras is not None and isinstance(value, keras.Model):
+def _held(value: Any, example: Any) -> Held | None:
+    """The backend of an object; None where no framework knows it. Imports none for others."""
+    known = packages_of(value)
+    for package, hold in _HOLDERS.items():
+        held = hold(value, example) if package in known else None
+        if held is not None:
+            return held
+    return None
+
+
+def _said(value: Any) -> str:
+    """What an object is that is no network."""
+    if inspect.isclass(value):
+        return f"{value.__qualname__} is a class, of which an instance may be a network"
+    if value is None:
+        return "None is no network"
+    kind = type(value)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    return f"a {name} is no network that zoodiff knows"
+
+
+def _of_torch(value: Any, example: Any) -> Held | None:
+    import torch
+
+    if isinstance(value, torch.jit.ScriptModule):
+        from zoodiff.zoos.objects.torch_scripts import HeldScript
+
+        return HeldScript(value, example)
+    if isinstance(value, torch.nn.Module):
+        from zoodiff.zoos.objects.torch_modules import HeldModule
+
+        return HeldModule(value, example)
+    if isinstance(value, torch.export.ExportedProgram):
+        from zoodiff.zoos.objects.torch_modules import HeldProgram
+
+        return HeldProgram(value, example)
+    return None
+
+
+def _of_keras(value: Any, example: Any) -> Held | None:
+    import keras
+
+    if isinstance(value, keras.Model):
         from zoodiff.zoos.objects.keras import HeldKeras
 
-        return lambda example: HeldKeras(value, example)
+        return HeldKeras(value, example)
     return None
+
+
+def _of_tensorflow(value: Any, example: Any) -> Held | None:
+    from zoodiff.zoos.objects.tensorflow import HeldTensorFlow
+    from zoodiff.zoos.objects.tensorflow_calls import call_of_object
+
+    call = call_of_object(value, example)
+    return None if call is None else HeldTensorFlow(call)
+
+
+_HOLDERS: dict[str, Callable[[Any, Any], Held | None]] = {
+    "torch": _of_torch,
+    "keras": _of_keras,
+    "tensorflow": _of_tensorflow,
+}
+"""How an object is held, by the package of its type."""
+ACCEPTED = (
+    "a torch.nn.Module, ScriptModule or torch.export.ExportedProgram, a keras.Model, a tf.Module "
+    "or tf.function, an onnx.ModelProto, onnx_ir.Model or onnxruntime.InferenceSession, a path, or "
+    "the name of an entry"
+)
+"""What may be compared, in words."""

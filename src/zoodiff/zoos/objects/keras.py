@@ -79,6 +79,7 @@ class HeldKeras:
     notes: Sequence[str] = ()
 
     def __init__(self, model: Any, example: Any) -> None:
+        self.name = type(model).__name__
         self._model = model
         self._example = example
         self._graph: Graph | None = None

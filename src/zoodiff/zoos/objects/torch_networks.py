@@ -1,0 +1,201 @@
+"""What the objects of PyTorch have in common: how they are described and run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.errors import MeasurementError
+from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.runtime.torch_calls import TorchCall, run_call
+from zoodiff.zoos.runtime.weights_access import WeightsAccess, counts_of_torch, of_torch, read_only
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+
+@dataclass
+class HeldNetwork:
+    """An object as a loaded network; its weights can be read only."""
+
+    input_shape: tuple[int, ...]
+    _module: Any
+    _call: TorchCall
+    _stored: Any
+    """The module whose parameters and buffers have the names of the graph."""
+    weights_state: WeightsState = "file"
+    weights_sha256: str | None = None
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    scope: Mapping[str, str] = field(default_factory=dict)
+
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Return parameters and buffers by name; those in memory are not copied."""
+        return read_only(_views(self._stored), "an object keeps its weights")
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Raise MeasurementError: an object keeps its weights."""
+        raise MeasurementError("an object keeps its weights")
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the first output for a batch of the one input."""
+        outputs = self.run_named({self._call.names[0]: batch})
+        first: NDArray[np.float32] = next(iter(outputs.values()))
+        return first
+
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run on named inputs, by their place in what is returned."""
+        with _uncompiled():
+            return run_call(self._module, self._call, inputs)
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raise MeasurementError: an object does not say how images are prepared."""
+        raise MeasurementError("an object does not say how images are prepared")
+
+
+@contextlib.contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what ``torch.compile`` has wrapped, wherever it is in a module, as it was written."""
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled
+        yield
+        return
+    import torch
+
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def _views(module: Any) -> WeightsAccess:
+    """Return the weights of a module, without a copy where numpy can read them in place."""
+    import torch
+
+    copied = of_torch(module)
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+
+    def read(name: str) -> NDArray[Any]:
+        tensor = own[name].detach().cpu()
+        if tensor.dtype == torch.bfloat16:
+            tensor = tensor.float()
+        array: NDArray[Any] = tensor.numpy()
+        array.flags.writeable = False
+        return array
+
+    return WeightsAccess(copied.shapes, read, copied.assign)
+
+
+class HeldTorch:
+    """What modules, scripts and programs have in common; see ``zoos.objects.entries.Held``."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._graphs: dict[tuple[tuple[str, tuple[int, ...]], ...], Graph] = {}
+        self._known: TorchCall | None = None
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the version of PyTorch."""
+        import torch
+
+        return {"torch": torch.__version__}
+
+    def models(self) -> Sequence[str]:
+        """Return no models: objects are given, not listed."""
+        return ()
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph for the inputs of the example."""
+        return self.describe_at(model, weights, {})
+
+    def describe_at(
+        self, model: str, weights: str | None, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the graph for inputs of these shapes, in the mode that the module is in."""
+        key = tuple(sorted(shapes.items()))
+        if key not in self._graphs:
+            call = self._call()
+            arguments, keywords = call.example(shapes)
+            with _uncompiled():
+                graph = self._graph(arguments, keywords)
+            if len(graph.inputs) == len(call.names):  # the names that the export gives
+                self._known = replace(call, names=tuple(t.name for t in graph.inputs))
+            self._graphs[key] = graph
+        return self._graphs[key]
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return scalars in parameters, and floating-point values in buffers."""
+        return counts_of_torch(self._module())
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Return the object as it is; raise MeasurementError where it cannot be run so."""
+        module = self._module()
+        self._check()
+        if any(tensor.is_meta for tensor in module.parameters()):
+            raise MeasurementError(f"the weights of {self.name} are on the meta device")
+        self.describe(model, weights)
+        call = self._call()
+        shapes = [tuple(leaf.shape) for leaf in call.leaves if hasattr(leaf, "shape")]
+        return HeldNetwork(shapes[0] if shapes else (), module, call, self._stored())
+
+    def example(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the arrays of the example, by the names of the graph's inputs."""
+        leaves = self._given()
+        if leaves is None:
+            return {}
+        self.describe("", None)
+        tensors = [leaf.detach().cpu() for leaf in leaves if hasattr(leaf, "detach")]
+        return dict(zip(self._call().names, (_readable(tensor) for tensor in tensors), strict=True))
+
+    def _call(self) -> TorchCall:
+        if self._known is None:
+            self._known = self._first_call()
+        return self._known
+
+    def _graph(self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Graph:
+        from zoodiff.frontends.torch.export import graph_of_call
+
+        return graph_of_call(self._module(), arguments, keywords, self.name)
+
+    def _module(self) -> Any:
+        raise NotImplementedError
+
+    def _stored(self) -> Any:
+        """The module whose parameters and buffers have the names of the graph."""
+        return self._module()
+
+    def _first_call(self) -> TorchCall:
+        raise NotImplementedError
+
+    def _given(self) -> Sequence[Any] | None:
+        raise NotImplementedError
+
+    def _check(self) -> None:
+        """Raise MeasurementError where running would not give the network's function."""
+
+
+def _readable(tensor: Any) -> NDArray[np.generic]:
+    import torch
+
+    array: NDArray[np.generic] = (
+        tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    ).numpy()
+    return array
+
+
+def on_device_of(module: Any, value: Any) -> Any:
+    """Return arrays as tensors, on the device of the module."""
+    import numpy as np
+    import torch
+    from torch.utils import _pytree as pytree
+
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+
+    def moved(leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray | np.generic):
+            leaf = torch.from_numpy(np.array(leaf))
+        return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
+
+    return pytree.tree_map(moved, value)
