@@ -6,13 +6,10 @@ PyTorch has channels first, so they are canonical.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.errors import MeasurementError
 from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.torch.call import Call, Constant, NodeRequest, Value
 from zoodiff.frontends.torch.constants import MOST
@@ -20,6 +17,7 @@ from zoodiff.frontends.torch.in_place import in_place, writes_into_shared_memory
 from zoodiff.frontends.torch.ops import translate
 from zoodiff.frontends.torch.protocols import FxNode, Module, Program
 from zoodiff.frontends.torch.protocols import Tensor as TorchTensor
+from zoodiff.frontends.torch.tracing import extents, failure, quiet_export
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 if TYPE_CHECKING:
@@ -69,43 +67,13 @@ def graph_of_call(
     try:
         # Without gradients, as at inference: where a module turns them off itself, the export
         # would put that part into a function of its own.
-        with torch.no_grad(), _without_stack_traces():
+        with torch.no_grad(), quiet_export():
             program = torch.export.export(module, arguments, dict(keywords), strict=False)
             if writes_into_shared_memory(program.graph):
                 program = program.run_decompositions({})
     except Exception as error:
-        first = " ".join(str(error).split())[:200]
-        raise MeasurementError(f"torch.export cannot trace {source} ({first})") from error
+        raise failure(error, source) from error
     return _Walk(module, program, source, tables or {}).graph()
-
-
-@contextlib.contextmanager
-def _without_stack_traces() -> Iterator[None]:
-    """Keep the export from noting the lines of Python that made each node.
-
-    Nobody here reads them, and reading the sources takes a third of the time.
-    """
-    proxy: Any = importlib.import_module("torch.fx.proxy")
-    original = getattr(proxy, "CapturedTraceback", None)
-    if original is None:
-        yield
-        return
-    proxy.CapturedTraceback = _NoTraceback
-    try:
-        yield
-    finally:
-        proxy.CapturedTraceback = original
-
-
-class _NoTraceback:
-    """Stands for a captured traceback; its summary is empty."""
-
-    @staticmethod
-    def extract(**_options: object) -> _NoTraceback:
-        return _NoTraceback()
-
-    def summary(self) -> None:
-        return None
 
 
 class _Walk:
@@ -318,4 +286,4 @@ def _read(node: FxNode) -> tuple[bool, ...]:
 def _outputs(node: FxNode) -> tuple[tuple[int, ...], ...]:
     value = node.meta.get("val")
     values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
-    return tuple(tuple(int(n) for n in v.shape) for v in values if hasattr(v, "shape"))
+    return tuple(extents(node, v.shape) for v in values if hasattr(v, "shape"))

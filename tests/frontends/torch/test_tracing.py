@@ -1,0 +1,62 @@
+"""Networks that torch.export cannot trace: which line and operator; nothing is printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoodiff
+from zoodiff.errors import MeasurementError
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+class Branching(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x if x.sum() > 0 else -x
+
+
+class Sliced(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x[:, : int(x.max().item())]
+
+
+class Choosing(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x[x > 0].sum()
+
+
+class Leaving(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return torch.from_numpy(np.tanh(x.detach().numpy()))
+
+
+class Failing(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        raise RuntimeError("the first line\nand the second")
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (
+            Branching(),
+            r"a branch or a shape.*\(aten.gt at test_tracing.py:\d+, `return x if.*torch",
+        ),
+        (Sliced(), r"a branch or a shape.*\(aten.max at test_tracing.py:\d+, `return x\[:, :"),
+        (Choosing(), r"values of the inputs decide how many results aten\.(index|nonzero)"),
+        (Leaving(), r"cannot trace Leaving \(.*numpy.*, at test_tracing.py:\d+, `return torch"),
+        (Failing(), r"cannot trace Failing \(the first line and the second, at test_tracing.py"),
+    ],
+)
+def test_what_cannot_be_traced_is_one_sentence_with_its_place(
+    network: Any, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(MeasurementError, match=said) as caught:
+        zoodiff.diff(network.eval(), network.eval(), example=torch.ones(1, 4))
+    assert "\n" not in str(caught.value)
+    assert "http" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
