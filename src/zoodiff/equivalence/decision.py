@@ -20,6 +20,7 @@ from zoodiff.equivalence.answer import (
     Relation,
     WeightsEvidence,
 )
+from zoodiff.equivalence.chance import chance, drops, normalises_batches
 from zoodiff.equivalence.domain import domain_of
 from zoodiff.equivalence.hidden_positions import beside_hidden_positions
 from zoodiff.equivalence.outputs import (
@@ -40,7 +41,6 @@ from zoodiff.equivalence.responsibility import (
     weights_matter,
 )
 from zoodiff.equivalence.runs.named_inputs import is_embedding
-from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
 from zoodiff.rules.findings import Finding
@@ -155,8 +155,8 @@ class _Decision:
         """The answer where outputs depend on chance or on the rest of the batch; else None."""
         sides = (self._diff.a, self._diff.b)
         for effect, words, unsteady_node in (
-            ("chance", "depend on chance", _drops),
-            ("batch", "depend on the other images of a batch", _normalises_batches),
+            ("chance", "depend on chance", drops),
+            ("batch", "depend on the other images of a batch", normalises_batches),
         ):
             codes = dict.fromkeys(f.code for f in self._diff.findings if f.effect == effect)
             if codes:
@@ -169,9 +169,10 @@ class _Decision:
                     f"different functions: the answers of {which} {words}",
                     because=tuple(codes),
                 )
-        dropping = [s.name for s in sides if any(map(_drops, s.canonical.nodes))]
-        if dropping:
-            reason = f"the answers of {' and '.join(dropping)} depend on chance (active dropout)"
+        causes = {s.name: why for s in sides if (why := chance(s.canonical))}
+        if causes:
+            whys = ", ".join(dict.fromkeys(causes.values()))
+            reason = f"the answers of {' and '.join(causes)} depend on chance ({whys})"
             return self._answer(
                 "not decided", measure(self._case), f"not decided: {reason}", reason=reason
             )
@@ -181,7 +182,8 @@ class _Decision:
             if differs_each_time(run)
         ]
         if random:
-            reason = f"{' and '.join(random)} answers the same input differently each time"
+            verb = "answers" if len(random) == 1 else "answer"
+            reason = f"{' and '.join(random)} {verb} the same input differently each time"
             return self._answer(
                 "not decided", measure(self._case), f"not decided: {reason}", reason=reason
             )
@@ -349,9 +351,3 @@ def graph_evidence(diff: Diff) -> GraphEvidence:
     return GraphEvidence(len(diff.alignment.pairs), tuple(codes[False]), tuple(codes[True]))
 
 
-def _drops(node: Node) -> bool:
-    return node.op == "Dropout" and bool(node.attributes.get("training"))
-
-
-def _normalises_batches(node: Node) -> bool:
-    return node.op == "BatchNormalization" and bool(node.attributes.get("training"))

@@ -34,6 +34,8 @@ _AMPLIFIED = 1e3
 """The same for networks that amplify rounding, as a multiple of how far one unit moves them."""
 _CLEAR = 100.0
 """Deviations above this multiple of what one unit in the last place causes are not rounding."""
+_STEADY = 1e-3
+"""The most that rounding alone moves the outputs of one input when it is run again."""
 NO_EFFECT = frozenset({"parametrisation", "training"})
 """Effects of findings that change no function."""
 
@@ -242,7 +244,9 @@ def differs_each_time(run: Execution) -> bool:
     first, again, moved = run.outputs[0], run.repeated, run.moved[0]
     scales = scales_of(first, first)
     least = max(map(least_rounding, first, scales))
-    limit = MARGIN * max(finite(largest_deviation(first, moved, scales)), least)
+    # A network that draws random numbers moves by them as well as by one unit.
+    rounding = min(finite(largest_deviation(first, moved, scales)), _STEADY)
+    limit = MARGIN * max(rounding, least)
     return any(largest_deviation(first, each, scales) > limit for each in again)
 
 

@@ -16,6 +16,7 @@ from zoodiff.equivalence.answer import (
 from zoodiff.equivalence.decision import graph_evidence
 from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.weights.weight_diff import WeightsDiff
+from zoodiff.graph.random_operators import draws
 from zoodiff.zoos.base import Weights
 from zoodiff.zoos.registry import Entry
 
@@ -75,7 +76,7 @@ def from_weights(diff: Diff, compared: WeightsDiff) -> Answer:
     evidence = Evidence(OutputsEvidence(False, reason), weights, graph)
     nodes = [n for side in (diff.a, diff.b) for n in side.canonical.nodes]
     opaque = any("::" in n.op for n in nodes)
-    unsteady = any(n.attributes.get("training") for n in nodes)
+    unsteady = any(n.attributes.get("training") or draws(n) for n in nodes)
     equal = compared.sameness in {"identical", "equal after folding"}
     if equal and not opaque and not unsteady and not graph.of_effect:
         sentence = "the same function, by graphs and weights; outputs were not compared"
@@ -84,7 +85,7 @@ def from_weights(diff: Diff, compared: WeightsDiff) -> Answer:
     if opaque:
         parts.append("layers that zoodiff does not know")
     if unsteady:
-        parts.append("layers that behave as in training")
+        parts.append("layers that behave as in training, or draw random numbers")
     parts.append(
         f"weights that differ in {weights.differing} of {weights.layers} layers"
         if compared.sameness == "differ"

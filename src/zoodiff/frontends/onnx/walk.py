@@ -19,10 +19,10 @@ from zoodiff.frontends.onnx.opaque import nested
 from zoodiff.frontends.onnx.opaque.integer_use import IntegerUse
 from zoodiff.frontends.onnx.operators.translate import IDENTITIES, translate
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
-from zoodiff.graph.interpreter.reference import RANDOM
 from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.graph.onnx_nodes import tensor_text
 from zoodiff.graph.operators import COUNTED
+from zoodiff.graph.random_operators import ONNX as RANDOM
 
 _RAW = "/raw"
 """Behind the name of an output that a node of its own passes on."""
@@ -221,9 +221,11 @@ class Walk:
         operands = [self._values[name] if name else None for name in node.input]
         computed = any(isinstance(value, Value) for value in operands)
         if not computed and (node.domain or node.op_type in RANDOM):
+            says = "computes from nothing, so its values are not the file's"
+            if node.op_type in RANDOM:
+                says = "draws random numbers from nothing, so outputs depend on chance"
             raise MeasurementError(
-                f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) "
-                "computes from nothing, so its values are not the file's"
+                f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) {says}"
             )
         return operands
 

@@ -169,11 +169,25 @@ def _same(call: Call) -> Any:
     return call.args[0]
 
 
+def _dropout(call: Call) -> Any:
+    """Return the input of a dropout, or a dropout that is active at inference."""
+    ratio, training = call.args[1:3]
+    if not training or ratio == 0:
+        return call.args[0]
+    return call.node(operations.dropout(float(ratio)), inputs=[call.args[0]])
+
+
+def _inactive(call: Call) -> Any:
+    """Return the input of a function that changes nothing outside of training."""
+    return None if call.args[2] else call.args[0]
+
+
 HANDLERS: dict[str, Handler] = {
     "abs": _unary("Abs"),
     "add": _arithmetic("Add"),
     "addcmul": _addcmul,
     "alias": _same,
+    "alpha_dropout": _inactive,
     "ceil": _unary("Ceil"),
     "clamp": _clamp,
     "clamp_max": _at_most,
@@ -183,11 +197,12 @@ HANDLERS: dict[str, Handler] = {
     "cos": _unary("Cos"),
     "detach": _same,
     "div": _arithmetic("Div"),
-    "dropout": _same,
+    "dropout": _dropout,
     "elu": _elu,
     "erf": _unary("Erf"),
     "exp": _unary("Exp"),
-    "feature_dropout": _same,
+    "feature_alpha_dropout": _inactive,
+    "feature_dropout": _inactive,
     "floor": _unary("Floor"),
     "gelu": _gelu,
     "hardsigmoid": _plain(operations.hard_sigmoid()),

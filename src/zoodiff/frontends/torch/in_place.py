@@ -34,13 +34,17 @@ def writes_into_shared_memory(graph: FxGraph) -> bool:
         source = node.args[0]
         if (
             in_place(node)
-            and _function(node) not in _WITHOUT_EFFECT
+            and not _without_effect(node)
             and (source.name in viewed or _is_view(source))
         ):
             return True
         if _is_view(node) and hasattr(source, "name"):
             viewed.add(source.name)
     return False
+
+
+def _without_effect(node: FxNode) -> bool:
+    return _function(node) in _WITHOUT_EFFECT and not (len(node.args) > 2 and node.args[2])
 
 
 def _is_view(node: FxNode) -> bool:

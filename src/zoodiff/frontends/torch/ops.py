@@ -27,10 +27,13 @@ from zoodiff.frontends.torch.windows import (
     max_pool,
 )
 from zoodiff.graph.ir import AttributeValue, Parameter
+from zoodiff.graph.random_operators import TORCH
 
 
 def translate(call: Call) -> Any:
     """Add the nodes of one call and return its output, or a list of several outputs."""
+    if call.function in TORCH:  # the numbers that it draws are no constant
+        return _opaque(call)
     handler = _HANDLERS.get(call.function)
     constants = [a for a in _flat(call.args) if isinstance(a, Constant)]
     if call.function in _SHAPE_ONLY or (constants and not call.tensors):
@@ -105,8 +108,8 @@ def _attention(call: Call) -> Value | None:
     A. Vaswani et al., "Attention is all you need", 2017, equation 1.
     """
     query, key, value = call.args[:3]
-    causal = call.arg(5, "is_causal", False)
-    if causal:
+    causal, dropped = call.arg(5, "is_causal", False), call.arg(4, "dropout_p", 0.0)
+    if causal or dropped:
         return None
     *lead, length, width = query.shape
     keys, depth = key.shape[-2], value.shape[-1]

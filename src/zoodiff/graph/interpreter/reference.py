@@ -19,18 +19,9 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import AttributeValue, Node
 from zoodiff.graph.onnx_forms import domain_of, newest, versions
 from zoodiff.graph.onnx_nodes import constants_of, places_of, tensor_of
+from zoodiff.graph.random_operators import ONNX as RANDOM
 from zoodiff.graph.values import is_real, numpy_type
 
-RANDOM = frozenset(
-    {
-        "Bernoulli",
-        "Multinomial",
-        "RandomNormal",
-        "RandomNormalLike",
-        "RandomUniform",
-        "RandomUniformLike",
-    }
-)
 _REFUSED = frozenset({"ImageDecoder", "RegexFullMatch"})
 """ImageDecoder opens the data of a file with another library; patterns may take forever."""
 CONTROL = frozenset({"If", "Loop", "Scan", "SequenceMap"})

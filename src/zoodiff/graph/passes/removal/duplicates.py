@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
+from zoodiff.graph.random_operators import draws
 
 NOTE = "duplicates"
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
@@ -23,7 +24,7 @@ def run(graph: MutableGraph) -> None:
         return
     first_by_key: dict[tuple[Any, ...], MutableNode] = {}
     for node in graph.in_order():
-        if node.parameters or not node.inputs:
+        if node.parameters or not node.inputs or _is_random(node):
             continue
         if not shared.intersection(node.inputs):
             continue
@@ -38,6 +39,11 @@ def run(graph: MutableGraph) -> None:
         first.notes.add(NOTE)
         graph.remove(node)
     _reshapes(graph, shared)
+
+
+def _is_random(node: MutableNode) -> bool:
+    """Whether two such nodes differ: each draws numbers of its own."""
+    return bool(node.attributes.get("training")) or draws(node)
 
 
 def _reshapes(graph: MutableGraph, shared: set[str]) -> None:
