@@ -133,16 +133,32 @@ def test_an_output_without_a_counterpart_is_no_proof(engine: WorkerPool, tmp_pat
     answer = ask(engine, reader(tmp_path, "a"), reader(tmp_path, "b", outputs=("y",))).answer
     assert answer.same_function is None
     assert "h of the first" in answer.reason
+    assert answer.domain.outputs == ("y (1x8x3)",)
+    assert "ids int64 1x8, 0 to 39" in answer.domain.inputs
 
 
 def test_an_unknown_input_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
     path = str(reader(tmp_path, "a"))
     with pytest.raises(UsageError, match=r"--input 'ids=int64\[1,8\]' --input 'mask=bool\[1,8\]'"):
         zoodiff.diff(path, path, inputs=("id=int64[1,8]",))
-    with pytest.raises(UsageError, match="holds int64, not float32"):
+    with pytest.raises(
+        UsageError, match=r"holds int64, not float32; say --input 'ids=int64\[1,8\]'"
+    ):
         zoodiff.diff(path, path, inputs=("ids=float32[1,8]",))
     with pytest.raises(UsageError, match="states no input"):
         zoodiff.diff(path, path, inputs=("ids",))
+
+
+@pytest.mark.parametrize("stated", [("ids=int64[1,8]:0..99",), ()])
+def test_ids_beyond_the_table_are_named_before_anything_is_run(
+    engine: WorkerPool, tmp_path: Path, stated: tuple[str, ...]
+) -> None:
+    path = reader(tmp_path, "a")
+    example = {} if stated else {"ids": np.full((1, 8), 99)}
+    answer = ask(engine, path, path, inputs=stated_inputs(stated, example)).answer
+    assert answer.same_function is None
+    assert "of the input ids holds 99, and the smallest table" in answer.reason
+    assert "has 40 rows" in answer.reason
 
 
 def test_whole_numbers_of_any_range_are_asked_for(engine: WorkerPool, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.api.stated_inputs import read_arrays, stated_inputs
+from zoodiff.api.stated_inputs import empty_inputs, read_arrays, stated_inputs
 from zoodiff.errors import UsageError
 from zoodiff.zoos import registry
 from zoodiff.zoos.objects.entries import ObjectEntry, object_entry
 from zoodiff.zoos.objects.model_files import file_entry
+from zoodiff.zoos.objects.stated import StatedInputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -42,16 +43,17 @@ def subjects(values: Sequence[Any], example: Any, options: Sequence[str]) -> Ite
     """
     if isinstance(example, str | Path):
         example = read_arrays(Path(example))
+    called = StatedInputs(empty_inputs(options)) if example is None and options else example
     with contextlib.ExitStack() as stack:
         entries: list[Entry] = []
         notes: dict[str, None] = {}
         for value in values:
             taken = {entry.model.name for entry in entries}
-            entry, known = _entry(value, example, stack, taken)
+            entry, known = _entry(value, called, stack, taken)
             entries.append(entry)
             notes |= dict.fromkeys(known)
         held = [entry for entry in entries if isinstance(entry, ObjectEntry)]
-        if held:
+        if held and example is not None:
             arrays = held[0].held.example()
         elif example is None or isinstance(example, Mapping):
             arrays = example or {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoodiff import filenames
 from zoodiff.equivalence.runs.named_inputs import StatedInput
 from zoodiff.errors import UsageError
 
@@ -71,12 +73,29 @@ def read_arrays(path: Path) -> dict[str, Any]:
     """Return the arrays of an ``.npz`` file by name; raise UsageError if it cannot be read."""
     import numpy as np
 
+    if not filenames.exists(str(path)):
+        raise UsageError(f"there is no file {path}; an example is an .npz file")
     try:
+        if not zipfile.is_zipfile(path):
+            raise UsageError(
+                f"{path} is no .npz file with an array per input, as "
+                "numpy.savez('example.npz', ids=ids) writes it"
+            )
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, AttributeError, EOFError) as error:
+    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise UsageError(f"{path} is no .npz file with an array per input ({reason})") from None
+
+
+def empty_inputs(options: Sequence[str]) -> dict[str, Any]:
+    """Return zeros by name for options that state type and extents of every input, else nothing."""
+    import numpy as np
+
+    stated = [_parsed(option) for option in options]
+    if not all(each.dtype is not None and each.shape is not None for each in stated):
+        return {}
+    return {each.name: np.zeros(each.shape or (), each.dtype) for each in stated}
 
 
 def _array(name: str, value: Any) -> NDArray[np.generic]:

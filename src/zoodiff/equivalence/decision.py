@@ -107,7 +107,8 @@ class _Decision:
         """The answer for outputs that agree within rounding, of networks of equal precision."""
         doubt = self._doubt(outputs)
         if doubt:
-            return self._answer("not decided", outputs, f"not decided: {doubt}", reason=doubt)
+            answer = self._answer("not decided", outputs, f"not decided: {doubt}", reason=doubt)
+            return replace(answer, domain=domain)
         if outputs.coarse:
             return self._of_few_bits(outputs, domain)
         return self._same(outputs, domain)
@@ -163,19 +164,18 @@ class _Decision:
                 which = " and ".join(
                     s.name for s in sides if any(map(unsteady_node, s.canonical.nodes))
                 )
-                return self._answer(
+                answer = self._answer(
                     "different functions",
                     measure(self._case),
                     f"different functions: the answers of {which} {words}",
                     because=tuple(codes),
                 )
+                return _without_outputs(answer) if effect == "chance" else answer
         causes = {s.name: why for s in sides if (why := chance(s.canonical))}
         if causes:
             whys = ", ".join(dict.fromkeys(causes.values()))
             reason = f"the answers of {' and '.join(causes)} depend on chance ({whys})"
-            return self._answer(
-                "not decided", measure(self._case), f"not decided: {reason}", reason=reason
-            )
+            return self._by_chance(reason)
         random = [
             side.name
             for side, run in zip(sides, self._case.runs, strict=True)
@@ -184,10 +184,15 @@ class _Decision:
         if random:
             verb = "answers" if len(random) == 1 else "answer"
             reason = f"{' and '.join(random)} {verb} the same input differently each time"
-            return self._answer(
-                "not decided", measure(self._case), f"not decided: {reason}", reason=reason
-            )
+            return self._by_chance(reason)
         return None
+
+    def _by_chance(self, reason: str) -> Answer:
+        """The answer for networks whose outputs mean nothing, since chance decides them."""
+        answer = self._answer(
+            "not decided", measure(self._case), f"not decided: {reason}", reason=reason
+        )
+        return _without_outputs(answer)
 
     def _same(self, outputs: Outputs, domain: Domain) -> Answer:
         files = all(s.name.startswith("file:") for s in (self._diff.a, self._diff.b))
@@ -351,3 +356,7 @@ def graph_evidence(diff: Diff) -> GraphEvidence:
     return GraphEvidence(len(diff.alignment.pairs), tuple(codes[False]), tuple(codes[True]))
 
 
+def _without_outputs(answer: Answer) -> Answer:
+    """The answer without the deviation of outputs that chance decides."""
+    evidence = replace(answer.evidence, outputs=OutputsEvidence(False, "they depend on chance"))
+    return replace(answer, evidence=evidence)

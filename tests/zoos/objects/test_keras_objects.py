@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import zoodiff
+from zoodiff.errors import UsageError
 
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.keras
@@ -43,3 +44,38 @@ def test_a_change_of_the_second_output_is_seen(model: Any) -> None:
     weights[bias] = weights[bias] + 0.5
     changed.set_weights(weights)
     assert zoodiff.diff(model, changed).same_function is False
+
+
+class Subclassed(keras.Model):  # type: ignore[misc, name-defined]
+    """A model whose layers Keras does not know before it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = keras.layers.Embedding(30, 4)
+        self.drop = keras.layers.Dropout(0.5)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, ids: Any, facts: Any, training: bool = False) -> Any:
+        rows = keras.ops.mean(self.table(ids), axis=1)
+        return self.dense(
+            self.drop(keras.ops.concatenate([rows, facts], axis=-1), training=training)
+        )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="traced by TensorFlow")
+def test_a_subclassed_model_is_traced_and_left_unbuilt() -> None:
+    ids, facts = np.arange(6, dtype=np.int32)[None], np.ones((1, 5), np.float32)
+    model, changed, unbuilt = Subclassed(), Subclassed(), Subclassed()
+    model(ids, facts)
+    changed(ids, facts)
+    changed.set_weights(model.get_weights())
+    example = {"facts": facts, "ids": ids}
+    assert zoodiff.diff(model, changed, example=example).same_function is True
+    table, *rest = model.get_weights()
+    changed.set_weights([table[np.r_[1, 0, 2:30]], *rest])
+    assert zoodiff.diff(model, changed, example=example).same_function is False
+    with pytest.raises(UsageError, match=r"Subclassed does not show.*\(ids, facts\)"):
+        zoodiff.diff(model, changed)
+    with pytest.raises(UsageError, match="Subclassed is not built"):
+        zoodiff.diff(unbuilt, model, example=example)
+    assert not unbuilt.built

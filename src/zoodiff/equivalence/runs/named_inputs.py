@@ -188,7 +188,10 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
     if prod(x.shape) > _LARGEST:
         raise MeasurementError(f"the input {x.name}, {list(x.shape)}, is too large")
     if said.dtype is not None and _group(said.dtype) not in {_group(x.dtype), _group(y.dtype)}:
-        raise UsageError(f"the input {x.name} holds {x.dtype}, not {said.dtype}: {_stated(x)}")
+        raise UsageError(
+            f"the input {x.name} holds {x.dtype}, not {said.dtype}; say --input '{_stated(x)}', or "
+            f"give an example of that type"
+        )
     last = _channels_last(diff.a, x), _channels_last(diff.b, y)
     blank = NamedInput((x.name, y.name), x.dtype, x.shape, "real", said.low, said.high, last=last)
     if said.example is not None:
@@ -224,15 +227,16 @@ def _understood(diff: Diff, x: Tensor, y: Tensor, said: StatedInput) -> NamedInp
 
 
 def _check_rows(said: StatedInput, rows: int) -> None:
-    """Raise MeasurementError for an example with ids that the smallest table has no row for."""
-    if said.example is None or not said.example.size or not rows:
-        return
-    low, high = int(said.example.min()), int(said.example.max())
-    if low < -rows or high >= rows:
-        raise MeasurementError(
-            f"the example of the input {said.name} holds {high if high >= rows else low}, and the "
-            f"smallest table that it chooses from has {rows:,} rows"
-        )
+    """Raise MeasurementError for ids that the smallest table has no row for."""
+    ranges = [("the range", said.low or 0, said.high or 0)]
+    if said.example is not None and said.example.size:
+        ranges.append(("the example", int(said.example.min()), int(said.example.max())))
+    for what, low, high in ranges:
+        if rows and (low < -rows or high >= rows):
+            raise MeasurementError(
+                f"{what} of the input {said.name} holds {high if high >= rows else low:g}, and the "
+                f"smallest table that it chooses from has {rows:,} rows"
+            )
 
 
 def in_shape(

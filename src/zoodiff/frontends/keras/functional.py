@@ -204,6 +204,11 @@ class _Builder:
         return unique
 
 
+def has_layer_graph(model: object) -> bool:
+    """Return whether Keras knows the layers of a model; of a subclassed one it does not."""
+    return _graph_of(model) is not None
+
+
 def _graph_of(operation: object) -> LayerGraph | None:
     """Return the layer graph of a model, or None for a plain layer or a subclassed model."""
     graph: Any = getattr(operation, "_functional", None) or operation

@@ -93,7 +93,8 @@ def failure(error: Exception, source: str) -> MeasurementError:
         )
     reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
     return MeasurementError(
-        f"torch.export cannot trace {source} ({reason}{f', {place}' if place else ''})"
+        f"torch.export cannot trace {source} ({reason}{f', {place}' if place else ''}); compare a "
+        "part that it traces, or a file that another exporter writes"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoodiff.entry import ModelRef
 from zoodiff.errors import UsageError
 from zoodiff.zoos.base import Backend, Entry, Model, Weights, WorkerSpec
+from zoodiff.zoos.objects.stated import StatedInputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +144,7 @@ def _of_torch(value: Any, example: Any) -> Held | None:
     if isinstance(value, torch.export.ExportedProgram):
         from zoodiff.zoos.objects.torch_modules import HeldProgram
 
-        return HeldProgram(value, example)
+        return HeldProgram(value, None if isinstance(example, StatedInputs) else example)
     return None
 
 
@@ -151,9 +152,16 @@ def _of_keras(value: Any, example: Any) -> Held | None:
     import keras
 
     if isinstance(value, keras.Model):
+        from zoodiff.frontends.keras.functional import has_layer_graph
+
+        if not has_layer_graph(value) and keras.backend.backend() == "tensorflow":
+            from zoodiff.zoos.objects.tensorflow import HeldTensorFlow
+            from zoodiff.zoos.objects.tensorflow_calls import call_of_model
+
+            return HeldTensorFlow(call_of_model(value, example))
         from zoodiff.zoos.objects.keras import HeldKeras
 
-        return HeldKeras(value, example)
+        return HeldKeras(value, None if isinstance(example, StatedInputs) else example)
     return None
 
 

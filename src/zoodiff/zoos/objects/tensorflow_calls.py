@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoodiff.errors import UsageError
+from zoodiff.zoos.objects.stated import StatedInputs
 
 _SERVED = "serving_default"
 """The signature of a loaded SavedModel that is taken where it has several."""
@@ -94,6 +95,23 @@ def call_of_object(value: Any, example: Any) -> TensorFlowCall | None:
     return None
 
 
+def call_of_model(model: Any, example: Any) -> TensorFlowCall:
+    """Return how a subclassed model of Keras is called at inference, on the backend of TensorFlow.
+
+    Raises UsageError where it is not built, since building would change it.
+    """
+    name = type(model).__name__
+    if not model.built:
+        raise UsageError(f"{name} is not built, so it has no weights; call it once first")
+    modes = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
+
+    def function(*arguments: Any, **keywords: Any) -> Any:
+        return model(*arguments, **modes, **keywords)
+
+    function.python_function = model.call  # type: ignore[attr-defined] # for its signature
+    return _of_function(function, example, name)
+
+
 def _is_function(value: Any) -> bool:
     """Whether a value is a ``tf.function``, which traces what it is called with."""
     return hasattr(value, "get_concrete_function") and hasattr(value, "python_function")
@@ -135,7 +153,11 @@ def _of_concrete(
     """The call of a function that is traced already, for the inputs of its signature."""
     arguments, keywords = function.structured_input_signature
     call = _laid_out(name, function, (list(arguments), dict(keywords)), owned)
-    return call if example is None else _with_example(call, _in_order(call, example))
+    return (
+        call
+        if example is None or isinstance(example, StatedInputs)
+        else _with_example(call, _in_order(call, example))
+    )
 
 
 def _of_function(
@@ -146,7 +168,14 @@ def _of_function(
     if signature is not None:
         names = [each for each in _parameters(function) if each != "self"]
         call = _laid_out(name, function, (list(signature), {}), owned, names)
-        return call if example is None else _with_example(call, _in_order(call, example))
+        return (
+            call
+            if example is None or isinstance(example, StatedInputs)
+            else _with_example(call, _in_order(call, example))
+        )
+    stated = isinstance(example, StatedInputs)
+    if stated:
+        example = example.fitting(_parameters(function))
     if example is None:
         wanted = ", ".join(_required(function)) or "..."
         raise UsageError(
@@ -158,7 +187,7 @@ def _of_function(
     tensors = tuple(leaf for leaf in call.leaves if _is_tensor(leaf))
     if not tensors:
         raise UsageError(f"the example of {name} holds no tensor and no array")
-    return _with_example(call, tensors)
+    return call if stated else _with_example(call, tensors)
 
 
 def _parameters(function: Any) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.zoos.objects.stated import StatedInputs
 from zoodiff.zoos.objects.torch_networks import HeldTorch, on_device_of
 from zoodiff.zoos.objects.torch_state import (
     compiled_sentence,
@@ -33,6 +34,8 @@ class HeldModule(HeldTorch):
         super().__init__(type(getattr(module, "_orig_mod", module)).__name__)
         self._original = getattr(module, "_orig_mod", module)  # of a compiled module
         self._given_module = module
+        if isinstance(example, StatedInputs):
+            example = example.fitting(self._signature().parameters)
         self._example = example
 
     @property
@@ -79,9 +82,10 @@ class HeldModule(HeldTorch):
         try:
             signature.bind(*arguments, **keywords)
         except TypeError as error:
+            what = "stated inputs do" if isinstance(self._example, StatedInputs) else "example does"
             raise UsageError(
-                f"{self.name} takes ({', '.join(signature.parameters)}), and the example does not "
-                f"fit: {error}"
+                f"{self.name} takes ({', '.join(signature.parameters)}), and the {what} not fit: "
+                f"{error}"
             ) from None
         arguments = on_device_of(self._original, arguments)
         # In the order of the signature, which is that of the graph's inputs.
@@ -151,7 +155,8 @@ class HeldModule(HeldTorch):
         more = ", ..." if len(required) > _MOST else ""
         return (
             f"{self.name} does not show which inputs it takes ({', '.join(required[:_MOST])}"
-            f"{more}); give some, as in diff(..., example={example})"
+            f"{more}); give some, as in diff(..., example={example}), or state them all, as in "
+            f"inputs=['{main if main in signature.parameters else required[0]}=int64[1,32]']"
         )
 
 
