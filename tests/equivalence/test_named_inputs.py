@@ -20,58 +20,13 @@ from zoodiff.zoos import registry
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
+from support.named_readers import VOCABULARY, WIDTH, reader  # noqa: E402 - it imports onnx
+
 pytestmark = pytest.mark.onnx
-VOCABULARY, WIDTH, LENGTH = 40, 6, 8
 
 
 def ask(engine: WorkerPool, a: Path, b: Path, **effort: Any) -> Comparison:
     return compare(engine, registry.resolve(str(a)), registry.resolve(str(b)), Effort(**effort))
-
-
-def reader(
-    folder: Path,
-    name: str,
-    *,
-    ids: str = "ids",
-    turned: bool = False,
-    hidden: bool = False,
-    length: int | str = LENGTH,
-    table: Any = None,
-    outputs: tuple[str, ...] = ("y", "h"),
-) -> Path:
-    """Embedding, a mask over the positions, a linear layer: ids and a mask in, two outputs."""
-    r = np.random.default_rng(0)
-    rows = r.standard_normal((VOCABULARY, WIDTH)) if table is None else table
-    values = {"table": rows, "w": r.standard_normal((WIDTH, 3)), "zero": np.zeros(())}
-    inits = [onnx.numpy_helper.from_array(np.float32(v), k) for k, v in values.items()]
-    inits.append(onnx.numpy_helper.from_array(np.int64([2]), "last"))
-    node = onnx.helper.make_node
-    seen = "hidden" if hidden else "mask"
-    nodes = [
-        *([node("Not", ["mask"], ["hidden"], "not")] if hidden else []),
-        node("Gather", ["table", ids], ["e"], "embedding"),
-        node("Unsqueeze", [seen, "last"], ["m"], "wide"),
-        node("Where", ["m", "e", "zero"], ["h"], "masked"),
-        node("MatMul", ["h", "w"], ["y"], "head"),
-    ]
-    declared = [
-        onnx.helper.make_tensor_value_info(ids, onnx.TensorProto.INT64, [1, length]),
-        onnx.helper.make_tensor_value_info("mask", onnx.TensorProto.BOOL, [1, length]),
-    ]
-    shapes = {"y": [1, length, 3], "h": [1, length, WIDTH]}
-    graph = onnx.helper.make_graph(
-        nodes,
-        name,
-        declared[::-1] if turned else declared,
-        [onnx.helper.make_tensor_value_info(o, 1, shapes[o]) for o in outputs],
-        inits,
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    model.ir_version = 9
-    onnx.checker.check_model(model)
-    path = folder / f"{name}.onnx"
-    onnx.save(model, path)
-    return path
 
 
 def test_inputs_in_another_order_and_outputs_too_are_one_function(

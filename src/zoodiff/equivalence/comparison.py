@@ -22,7 +22,7 @@ from zoodiff.equivalence.layer_outputs import (
 )
 from zoodiff.equivalence.normalisation import compare_normalisation
 from zoodiff.equivalence.outputs import Case
-from zoodiff.equivalence.proof import Native, Proof, prove
+from zoodiff.equivalence.proof import Native, Proof, not_proved, prove
 from zoodiff.equivalence.runs import named_inputs, probes
 from zoodiff.equivalence.runs.execution import (
     Execution,
@@ -30,7 +30,7 @@ from zoodiff.equivalence.runs.execution import (
     execute,
 )
 from zoodiff.equivalence.runs.named_inputs import StatedInput
-from zoodiff.equivalence.runs.named_probes import named_probes
+from zoodiff.equivalence.runs.named_probes import NamedProbe, named_probes
 from zoodiff.equivalence.runs.named_runs import NamedRun, NamedRuns, execute_named, questions_of
 from zoodiff.equivalence.runs.native_run import run_with, weights_of
 from zoodiff.equivalence.runs.sides import Sides
@@ -51,6 +51,7 @@ from zoodiff.errors import MeasurementError, WeightsUnavailableError
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Weights
 from zoodiff.zoos import registry
+from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
@@ -360,11 +361,24 @@ def _proof(sides: Sides, effort: Effort) -> Proof:
 
     Networks whose structure depends on published weights are taken as they are with random ones.
     """
-    a, b = (registry.resolve(x.ref.with_weights("random")) for x in sides.entries)
-    drawn = sides.with_entries((a, b))
+    a, b = (_with_random_weights(entry) for entry in sides.entries)
+    drawn, diff = _diff(sides.with_entries((a, b)), (), effort.inputs)
 
     def runner(pool: WorkerPool, entry: Entry) -> Native:
-        return lambda weights, image: run_with(pool, entry, weights, image, threads=sides.threads)
+        return lambda weights, given: run_with(pool, entry, weights, given, threads=sides.threads)
 
-    runners = (runner(drawn.pools[0], a), runner(drawn.pools[1], b))
-    return prove(_diff(drawn, (), effort.inputs)[1], runners, seed=effort.seed)
+    runners = tuple(map(runner, drawn.pools, drawn.entries))
+    probes: tuple[NamedProbe, ...] = ()
+    if named_inputs.are_needed(diff) or not _takes_images(drawn, diff, effort):
+        try:
+            inputs = named_inputs.named_inputs(diff, effort.inputs)
+        except MeasurementError as error:
+            return not_proved(str(error))
+        probes = named_probes(inputs, seed=effort.seed)
+    return prove(diff, (runners[0], runners[1]), seed=effort.seed, probes=probes)
+
+
+def _with_random_weights(entry: Entry) -> Entry:
+    if isinstance(entry, FileEntry):  # its name need not be its path
+        return replace(entry, weights=None)
+    return registry.resolve(entry.ref.with_weights("random"))

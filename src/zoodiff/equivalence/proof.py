@@ -16,6 +16,8 @@ import numpy as np
 
 from zoodiff.architecture.diff import Diff, Side
 from zoodiff.equivalence.counterfactual import FROM_A, undone
+from zoodiff.equivalence.runs.named_probes import NamedProbe
+from zoodiff.equivalence.trials import Trials, image_trial, named_trials
 from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.graph.interpreter.run import evaluate, unsupported
@@ -26,13 +28,14 @@ from zoodiff.rules.findings import Finding
 
 Verdict = Literal["same function", "different function", "not proved"]
 Native = Callable[[Weights, Any], Any]
-"""Runs a network in its own framework: stored weights by name and an image, channels first ->
-outputs. Raises MeasurementError where it cannot."""
+"""Runs a network in its own framework: stored weights by name, and an image, channels first, or
+arrays by name -> its first output, or all by name. Raises MeasurementError where it cannot."""
 
 _ROUNDING = 1e-5
 """Below this, relative, two outputs are equal whatever the control says."""
 _MARGIN = 10.0
 """A difference counts above this multiple of the control."""
+_HIDDEN = "the outputs differ only where a mask hides positions"
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,30 @@ class Proof:
     """Whether the difference was measured in the networks' own frameworks."""
     agreement: float | None
     """Between the interpreter and the first network's own framework; relative."""
+    trials: int = 1
+    """Number of inputs, or of sets of named inputs, that were run."""
+    inputs: tuple[str, ...] = ()
+    """What named inputs were given, one sentence each; empty for an image."""
 
 
-def prove(diff: Diff, native: tuple[Native, Native] | None = None, *, seed: int = 0) -> Proof:
-    """Run the two networks with equal weights and say whether they are one function."""
-    reason = _obstacle(diff)
+def prove(
+    diff: Diff,
+    native: tuple[Native, Native] | None = None,
+    *,
+    seed: int = 0,
+    probes: Sequence[NamedProbe] = (),
+) -> Proof:
+    """Run the two networks with equal weights and say whether they are one function.
+
+    ``probes`` are inputs of networks that take more than one image.
+    """
+    reason = _obstacle(diff, named=bool(probes))
     if reason:
-        return _not_proved(reason)
-    return _Experiment(diff, native, seed).result()
+        return not_proved(reason)
+    trials = named_trials(diff, probes) if probes else image_trial(diff, seed)
+    if not trials.outputs:
+        return not_proved("their outputs cannot be paired")
+    return _Experiment(diff, native, seed, trials).result()
 
 
 def relative(reference: Any, candidate: Any) -> float:
@@ -89,46 +108,58 @@ def relative(reference: Any, candidate: Any) -> float:
     return float(np.max(np.abs(reference - candidate))) / max(size, 1e-300)
 
 
-def _obstacle(diff: Diff) -> str:
+def _obstacle(diff: Diff, *, named: bool) -> str:
     for side in (diff.a, diff.b):
-        cannot = unsupported(side.canonical)
+        cannot = unsupported(side.canonical, opaque=named)
         if cannot:
             more = f" and {len(cannot) - 1} more" if len(cannot) > 1 else ""
             return f"{side.name} has layers that the interpreter cannot run: {cannot[0]}{more}"
-        if len(side.canonical.inputs) != 1:
+        if len(side.canonical.inputs) != 1 and not named:
             return f"{side.name} has {len(side.canonical.inputs)} inputs; one is needed"
     shapes = [side.canonical.inputs[0].shape for side in (diff.a, diff.b)]
-    if shapes[0] != shapes[1]:
+    if shapes[0] != shapes[1] and not named:
         words = ["x".join(str(n) for n in shape[1:]) for shape in shapes]
         return f"the inputs have different sizes, {words[0]} and {words[1]}"
     return ""
 
 
-def _not_proved(reason: str) -> Proof:
+def not_proved(reason: str) -> Proof:
+    """Return the proof that is none, because of ``reason``."""
     return Proof("not proved", reason, None, None, None, (), (), False, None)
 
 
 class _Experiment:
-    def __init__(self, diff: Diff, native: tuple[Native, Native] | None, seed: int) -> None:
+    def __init__(
+        self, diff: Diff, native: tuple[Native, Native] | None, seed: int, trials: Trials
+    ) -> None:
         self._diff, self._native, self._seed = diff, native, seed
-        self._image = np.random.default_rng(seed).standard_normal(diff.a.canonical.inputs[0].shape)
+        self._trials = trials
         self._weights: Weights = {}
+        self._only_hidden = False
         self.obstacle = ""
         """Why the networks could not be run in their own frameworks."""
         self.control = self._calibrate()
         moved = transplant(diff.alignment, self._weights)
         self._unfit = moved.unfit
         # What the second network cannot hold was taken from the first as well.
-        self._reference = self._run(diff.a.canonical, dict(self._weights))
+        self._reference = self._run(0, diff.a.canonical, dict(self._weights))
         self._given = {**moved.weights}
         self._given |= {FROM_A + name: array for name, array in self._weights.items()}
         self._always = [e for f in diff.findings if f.effect == "output" for e in f.differences]
         self._tolerance = max(_MARGIN * self.control, _ROUNDING)
 
-    def _run(self, graph: Graph, known: Weights, dtype: type = np.float64) -> Any:
+    def _run(
+        self, side: int, graph: Graph, known: Weights, dtype: type = np.float64
+    ) -> list[list[Any]]:
+        """The outputs that are compared, by trial."""
         provide = Drawn(graph, self._seed, self._damping, known)
-        outputs = evaluate(graph, {graph.inputs[0].name: self._image}, provide, dtype)
-        return outputs[graph.outputs[0].name]
+        named = bool(self._trials.inputs)
+        results = []
+        for trial in self._trials.each:
+            outputs = evaluate(graph, trial.feeds[side], provide, dtype, opaque=named)
+            every = [outputs[tensor.name] for tensor in graph.outputs]
+            results.append([every[pair[side]] for pair in self._trials.outputs])
+        return results
 
     def _calibrate(self) -> float:
         """Draw weights; damp branches until rounding errors stay small."""
@@ -136,15 +167,20 @@ class _Experiment:
         graph = self._diff.a.canonical
         for self._damping in (1.0, 0.5, 0.25, 0.1):
             self._weights = {}
-            double = self._run(graph, self._weights)
-            single = self._run(graph, dict(self._weights), np.float32)
-            control = relative(double, single)
+            double = self._run(0, graph, self._weights)
+            single = self._run(0, graph, dict(self._weights), np.float32)
+            control = _farthest(double, single)
             if control < _ROUNDING:
                 break
         return control
 
     def _difference(self, differences: Iterable[Difference]) -> float | None:
         """With some findings undone; None where the weights or shapes do not fit."""
+        outputs = self._undone(differences)
+        return None if outputs is None else _farthest(self._reference, outputs)
+
+    def _undone(self, differences: Iterable[Difference]) -> list[list[Any]] | None:
+        """The outputs of the second network with some findings undone, by trial."""
         chosen = [*self._always, *differences]
         try:
             everything = [e for f in self._diff.findings for e in f.differences]
@@ -159,7 +195,7 @@ class _Experiment:
             present = {p.name for node in graph.nodes for p in node.parameters}
             if missing & present:
                 return None
-            return relative(self._reference, self._run(graph, fitting))
+            return self._run(1, graph, fitting)
         except (ValueError, KeyError, IndexError, MeasurementError):
             return None
 
@@ -174,9 +210,14 @@ class _Experiment:
 
     def result(self) -> Proof:
         findings = [f for f in self._diff.findings if not f.same_function]
-        plain = self._difference([])
+        outputs = self._undone([])
+        plain = None if outputs is None else _farthest(self._reference, outputs)
+        if outputs is not None:
+            self._only_hidden = self._parts_where_hidden(self._reference, outputs)
         agreement, own = self._in_frameworks(plain)
         measured = own if own is not None else plain
+        if self._only_hidden:
+            return self._proof("not proved", _HIDDEN, measured, None, (), (), agreement, own)
         if measured is not None and measured <= self._tolerance:
             return self._proof("same function", "", measured, plain, (), (), agreement, own)
         tried = [self._counterfactual(f, findings) for f in findings]
@@ -210,25 +251,45 @@ class _Experiment:
             return None, None
         a, b = self._diff.a, self._diff.b
         try:
-            first = self._native[0](self._stored(a, self._weights), self._image)
-            second = self._native[1](self._stored(b, self._complete(b)), self._image)
+            first = self._own(0, self._stored(a, self._weights))
+            second = self._own(1, self._stored(b, self._complete(b)))
         except MissingFrameworkError:
             raise
         except MeasurementError as error:
             self.obstacle = str(error)
             return None, None
-        agreement = relative(self._reference, first)
+        agreement = _farthest(self._reference, first)
         ends = [_is_probabilities(side) for side in (a, b)]
-        if ends[0] != ends[1]:
+        if ends[0] != ends[1] and not self._trials.inputs:
             first, second = (
-                x if end else _softmax(x) for x, end in zip((first, second), ends, strict=True)
+                x if end else [[_softmax(each[0])] for each in x]
+                for x, end in zip((first, second), ends, strict=True)
             )
-        return agreement, relative(first, second)
+        self._only_hidden = self._parts_where_hidden(first, second)
+        return agreement, _farthest(first, second)
+
+    def _own(self, side: int, weights: Weights) -> list[list[Any]]:
+        """The outputs of a network in its own framework, by trial."""
+        assert self._native is not None
+        results = []
+        for trial in self._trials.each:
+            outputs = self._native[side](weights, trial.own[side])
+            every = list(outputs.values()) if isinstance(outputs, dict) else [outputs]
+            results.append([every[pair[side]] for pair in self._trials.outputs])
+        return results
+
+    def _parts_where_hidden(self, first: list[list[Any]], second: list[list[Any]]) -> bool:
+        """Whether outputs differ only where a mask hides positions, which runtimes may decide."""
+        apart = [_farthest([x], [y]) > self._tolerance for x, y in zip(first, second, strict=True)]
+        hides = [trial.hides for trial in self._trials.each]
+        return any(apart) and not any(
+            x for x, hidden in zip(apart, hides, strict=True) if not hidden
+        )
 
     def _complete(self, side: Side) -> Weights:
         """The second network's weights, with those drawn that only it has."""
         known = {k: v for k, v in self._given.items() if not k.startswith(FROM_A)}
-        self._run(side.canonical, known)
+        self._run(1, side.canonical, known)
         return known
 
     def _stored(self, side: Side, weights: Weights) -> Weights:
@@ -263,7 +324,17 @@ class _Experiment:
             tried,
             own is not None,
             agreement,
+            len(self._trials.each),
+            self._trials.inputs,
         )
+
+
+def _farthest(reference: list[list[Any]], candidate: list[list[Any]]) -> float:
+    """The largest relative difference of paired outputs, over all trials."""
+    pairs = [
+        pair for x, y in zip(reference, candidate, strict=True) for pair in zip(x, y, strict=True)
+    ]
+    return max(relative(x, y) for x, y in pairs)
 
 
 def _is_probabilities(side: Side) -> bool:

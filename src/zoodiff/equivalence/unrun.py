@@ -105,7 +105,7 @@ def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) ->
         compared=proof.difference is not None,
         reason=proof.reason,
         where="in their own frameworks" if proof.native else "in zoodiff's interpreter",
-        inputs=1,
+        inputs=proof.trials,
         deviation=proof.difference,
         rounding=proof.control,
         undone=proof.undone,
@@ -114,6 +114,8 @@ def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) ->
     evidence = Evidence(outputs, WeightsEvidence(False, reason, "drawn"), graph)
     size = "x".join(str(n) for n in diff.a.canonical.inputs[0].shape[2:])
     domain = Domain((size,) if size else (), (1,), ("float32",))
+    if proof.inputs:
+        domain = Domain(precisions=("float32",), inputs=proof.inputs)
     if proof.verdict == "not proved":
         sentence = f"not decided: {proof.reason}"
         return Answer("not decided", sentence, evidence, proof.reason, domain=domain)

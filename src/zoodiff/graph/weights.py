@@ -50,16 +50,23 @@ class Drawn:
         missing = [p for p in node.parameters if p.name not in self.weights]
         if missing:
             self._draw(node, data, missing)
-        return [self.weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
+        # Beside ids a weight is a real number as well.
+        dtype = data.dtype if data.dtype.kind == "f" else np.float64
+        return [self.weights[p.name].reshape(p.shape).astype(dtype) for p in node.parameters]
 
     def _draw(self, node: Node, data: NDArray[Any], missing: Iterable[Parameter]) -> None:
         # Seeded with the node's name, so that weights do not depend on those drawn before.
         generator = np.random.default_rng([self._seed, *node.name.encode("utf-8", "surrogatepass")])
         gain = self._damped.get(node.name, 1.0)
+        ids = data.dtype.kind in "iu"
         data = np.asarray(data, dtype=np.float64)
         for parameter in missing:
             # Frameworks store weights in single precision.
-            drawn = self._drawn(node, parameter, data, gain, generator)
+            drawn = (
+                generator.standard_normal(parameter.shape)  # rows of a table, whatever the ids
+                if ids
+                else self._drawn(node, parameter, data, gain, generator)
+            )
             self.weights[parameter.name] = drawn.astype(np.float32)
 
     def _drawn(

@@ -27,14 +27,15 @@ def run_with(
     engine: WorkerPool,
     entry: Entry,
     weights: Mapping[str, NDArray[Any]],
-    image: NDArray[Any],
+    given: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     threads: int = 2,
-) -> NDArray[Any]:
-    """Build the entry with random weights, put ``weights`` in, run one image.
+) -> NDArray[Any] | dict[str, NDArray[Any]]:
+    """Build the entry with random weights, put ``weights`` in, run one image or named inputs.
 
-    ``weights`` are by the names and in the shapes of the entry's graph, ``image`` is (1, channels,
-    height, width). Raises MeasurementError where the framework cannot.
+    ``weights`` are by the names and in the shapes of the entry's graph, ``given`` is an image (1,
+    channels, height, width), of which the first output is returned, or arrays by the name of the
+    input, of which all are. Raises MeasurementError where the framework cannot.
     """
     worker = engine.worker(entry.worker, "run", threads=threads)
     name = entry.model.name
@@ -43,9 +44,14 @@ def run_with(
         doing=f"building {name} with random weights",
     )
     worker.assign(_HANDLE, weights, doing=f"putting weights into {name}")
-    outputs = worker.run(_HANDLE, image.astype(np.float32), doing=f"running {name}")
+    outputs: NDArray[Any] | dict[str, NDArray[Any]]
+    if isinstance(given, Mapping):
+        outputs = worker.run_named(_HANDLE, dict(given), doing=f"running {name}")
+    else:
+        outputs = worker.run(_HANDLE, given.astype(np.float32), doing=f"running {name}")
     worker.unload(_HANDLE, doing=f"dropping {name}")
-    if not np.isfinite(outputs).all():
+    every = outputs.values() if isinstance(outputs, dict) else (outputs,)
+    if not all(np.isfinite(each).all() for each in every):
         raise MeasurementError(f"{entry.model.name} gives outputs that are no numbers")
     return outputs
 
