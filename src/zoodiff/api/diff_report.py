@@ -211,6 +211,8 @@ class DiffReport(Displayed):
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the graphs as plain values, for JSON; the answer comes first."""
         plain = {"answer": self.answer.to_dict(), **self.graphs.to_dict()}
+        if self.notes:  # of networks in Python
+            plain["notes"] = list(self.notes)
         if self.weights is not None:
             plain["weights"] = {
                 "sameness": self.weights.sameness,
