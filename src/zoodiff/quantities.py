@@ -19,3 +19,12 @@ def billions(number: int | None) -> str:
 def millions(number: int | None) -> str:
     """Return a number in millions: 1234567 as 1.23 M; empty for None."""
     return "" if number is None else f"{number / 1e6:,.2f} M"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is not one.
+
+    >>> counted(1, "tensor"), counted(3, "tensor")
+    ('1 tensor', '3 tensors')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

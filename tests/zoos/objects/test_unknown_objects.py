@@ -24,7 +24,7 @@ class Almost:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (42, "a int is no network"),
+        (42, "an int is no network"),
         ({"weight": np.zeros(2)}, "a dict is no network"),
         (np.zeros(3), "a numpy.ndarray is no network"),
         (None, "None is no network"),

@@ -8,7 +8,7 @@ become nodes named ``layer/step``. ``zoodiff.frontends.keras.layers`` converts e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -21,22 +21,25 @@ from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 SOURCE = "keras"
+Shapes = Sequence[int] | Mapping[str, Sequence[int]] | None
+"""Of one input, or by the name of each; without batch, in the framework's own order."""
 
 
-def to_graph(model: Model, input_shape: Sequence[int] | None = None) -> Graph:
+def to_graph(model: Model, input_shape: Shapes = None) -> Graph:
     """Return the canonical graph of a Keras model at batch size 1.
 
-    ``input_shape`` is the framework's own, without batch, e.g. ``(224, 224, 3)``; it is needed
-    only where the model leaves an extent open. Raises MeasurementError for a model without a
-    graph (subclassed), and for an open extent without ``input_shape``.
+    ``input_shape`` is the framework's own, without batch, e.g. ``(224, 224, 3)``, or such shapes by
+    the name of the input; it is needed only where the model leaves an extent open. Raises
+    MeasurementError for a model without a graph (subclassed), and for an open extent without
+    ``input_shape``.
     """
     return _Builder(model).build(input_shape)
 
 
-def named_variables(model: Model) -> dict[str, Variable]:
-    """Return the variables of a model by their names in its graph."""
+def named_variables(model: Model, input_shape: Shapes = None) -> dict[str, Variable]:
+    """Return the variables of a model by their names in its graph; ``input_shape`` as there."""
     builder = _Builder(model)
-    builder.build(None)
+    builder.build(input_shape)
     by_id = {id(variable): variable for variable in model.weights}
     return {p.name: by_id[i] for i, p in builder.parameters.items() if i in by_id}
 
@@ -55,7 +58,7 @@ class _Builder:
         self.parameters: dict[int, Parameter] = {}
         self._parameter_names: set[str] = set()
 
-    def build(self, input_shape: Sequence[int] | None) -> Graph:
+    def build(self, input_shape: Shapes) -> Graph:
         graph = _graph_of(self._model)
         if graph is None:
             raise MeasurementError(
@@ -185,8 +188,10 @@ class _Builder:
         specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
         return tuple(tuple(-1 if n is None else int(n) for n in spec.shape) for spec in specs)
 
-    def _input_shape(self, tensor: KerasTensor, requested: Sequence[int] | None) -> tuple[int, ...]:
+    def _input_shape(self, tensor: KerasTensor, requested: Shapes) -> tuple[int, ...]:
         declared = tuple(tensor.shape)[1:]
+        if isinstance(requested, Mapping):
+            requested = requested.get(_input_name(tensor))
         if None not in declared:
             return (1, *(int(n) for n in declared if n is not None))
         if requested is None or len(requested) != len(declared):
@@ -202,6 +207,22 @@ class _Builder:
             unique, copy = f"{name}:{copy}", copy + 1
         self._names.add(unique)
         return unique
+
+
+def declared_shapes(model: object) -> dict[str, tuple[int | None, ...]]:
+    """Return the shapes of a model's inputs by name, without batch; None for an open extent.
+
+    Empty for a model without a layer graph.
+    """
+    graph = _graph_of(model)
+    tensors = () if graph is None else graph.inputs
+    return {_input_name(tensor): tuple(tensor.shape)[1:] for tensor in tensors}
+
+
+def input_structure(model: object) -> Any:
+    """Return how a model with a layer graph takes its inputs: one, several, or by name."""
+    graph: Any = _graph_of(model)
+    return graph.input
 
 
 def has_layer_graph(model: object) -> bool:

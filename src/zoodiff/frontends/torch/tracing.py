@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import re
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
@@ -21,6 +22,7 @@ _LOGGERS = (
     "torch.export",
     "torch.fx.experimental.symbolic_shapes",
 )
+_EXPORTING = threading.RLock()
 _LONGEST = 200
 """Characters of a reason, and of a line of code."""
 _ASKING = frozenset({"_local_scalar_dense", "eq", "item", "ne"})
@@ -32,9 +34,10 @@ _OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)")
 def quiet_export() -> Iterator[None]:
     """Keep the export from printing, and from noting the lines of Python that made each node.
 
-    Nobody here reads these lines, and reading the sources takes a third of the time.
+    Nobody here reads these lines, and reading the sources takes a third of the time. What is
+    changed for that is torch's own, so one network is exported at a time.
     """
-    with contextlib.ExitStack() as stack:
+    with _EXPORTING, contextlib.ExitStack() as stack:
         proxy: Any = importlib.import_module("torch.fx.proxy")
         if hasattr(proxy, "CapturedTraceback"):
             stack.enter_context(_replaced(proxy, "CapturedTraceback", _NoTraceback))

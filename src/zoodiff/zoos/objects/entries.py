@@ -127,7 +127,8 @@ def _said(value: Any) -> str:
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}"
     )
-    return f"a {name} is no network that zoodiff knows"
+    article = "an" if name[0] in "aeio" else "a"
+    return f"{article} {name} is no network that zoodiff knows"
 
 
 def _of_torch(value: Any, example: Any) -> Held | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoodiff.errors import MeasurementError
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.quantities import counted
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.runtime.weights_access import of_keras, read_only
 
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoodiff.graph.ir import Graph
+
+Own = tuple[tuple[str, tuple[int, ...]], ...]
+"""The shapes of inputs by name, without batch, in the model's own order of axes."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 200
+"""Characters of a reason."""
+_LENGTH, _SIZE = 32, 224
+"""What stands in for open extents: the length of a sequence, and the size of an image."""
 
 
 @dataclass
@@ -25,13 +35,15 @@ class HeldKerasNetwork:
     layout: Literal["NCHW", "NHWC"]
     _model: Any
     _names: tuple[str, ...]
+    _own: Mapping[str, tuple[int, ...]]
+    """The shapes of the inputs without batch, in the model's own order."""
     weights_state: WeightsState = "file"
     weights_sha256: str | None = None
     scope: Mapping[str, str] = field(default_factory=dict)
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """Return the variables by their names in the graph."""
-        return read_only(of_keras(self._model), "an object keeps its weights")
+        return read_only(of_keras(self._model, self._own), "an object keeps its weights")
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Raise MeasurementError: an object keeps its weights."""
@@ -60,8 +72,14 @@ class HeldKerasNetwork:
         import keras
         import numpy as np
 
-        given = list(arrays) if len(arrays) > 1 else arrays[0]
-        returned = keras.tree.flatten(self._model(given, training=False))
+        from zoodiff.frontends.keras.functional import input_structure
+
+        given = keras.tree.pack_sequence_as(input_structure(self._model), list(arrays))
+        try:
+            returned = keras.tree.flatten(self._model(given, training=False))
+        except Exception as error:  # a model's own code may raise anything
+            words = " ".join(_COLOUR.sub("", str(error)).split())[:_LONGEST]
+            raise MeasurementError(f"the model refuses the inputs ({words})") from None
         names = list(getattr(self._model, "output_names", ()))
         if len(names) != len(returned) or len(set(names)) < len(names):
             names = [f"output {k}" for k in range(len(returned))]
@@ -82,7 +100,8 @@ class HeldKeras:
         self.name = type(model).__name__
         self._model = model
         self._example = example
-        self._graph: Graph | None = None
+        self._graphs: dict[Own, Graph] = {}
+        self._current: Own | None = None
 
     def versions(self) -> Mapping[str, str]:
         """Return the version of Keras."""
@@ -95,12 +114,57 @@ class HeldKeras:
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
-        """Return the graph of the model."""
+        """Return the graph for the inputs of the example, else of usual lengths."""
+        return self._described(self._own({}))
+
+    def describe_at(
+        self, model: str, weights: str | None, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the graph for inputs of these shapes, images with channels first."""
+        self._current = self._own(shapes)
+        return self._described(self._current)
+
+    def _described(self, own: Own) -> Graph:
         from zoodiff.frontends.keras.functional import to_graph
 
-        if self._graph is None:
-            self._graph = to_graph(self._model, self._shape())
-        return self._graph
+        if own not in self._graphs:
+            self._graphs[own] = to_graph(self._model, dict(own))
+        return self._graphs[own]
+
+    def _own(self, stated: Mapping[str, tuple[int, ...]]) -> Own:
+        """The shape of each input without batch, in the model's own order of axes.
+
+        What the model leaves open is that of the stated shape, of the example, or usual.
+        """
+        from zoodiff.frontends.keras.functional import declared_shapes
+
+        declared = declared_shapes(self._model)
+        given = dict(zip(declared, (tuple(leaf.shape) for leaf in self._leaves()), strict=False))
+        for name, shape in stated.items():
+            if name in declared:
+                last = self._last() and len(shape) == 4
+                given[name] = (shape[0], *shape[2:], shape[1]) if last else shape
+        return tuple((name, self._closed(name, given.get(name))) for name in declared)
+
+    def _closed(self, name: str, given: tuple[int, ...] | None) -> tuple[int, ...]:
+        """A shape without batch and open extents; raise MeasurementError where it does not fit."""
+        from zoodiff.frontends.keras.functional import declared_shapes
+
+        declared = declared_shapes(self._model)[name]
+        usual = _SIZE if len(declared) == 3 else _LENGTH
+        if given is None:
+            return tuple(int(n or usual) for n in declared)
+        if (
+            len(given) != len(declared) + 1
+            or given[0] != 1
+            or any(n not in (None, m) for n, m in zip(declared, given[1:], strict=True))
+        ):
+            wanted = ["1", *("any" if n is None else str(n) for n in declared)]
+            raise MeasurementError(
+                f"the input {name} of {self.name} has the shape [{', '.join(wanted)}], and "
+                f"{list(given)} does not fit"
+            )
+        return given[1:]
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return scalars in trainable weights and in all others."""
@@ -112,13 +176,14 @@ class HeldKeras:
         """Return the model as it is."""
         import keras
 
-        graph = self.describe(model, weights)
+        own = self._current or self._own({})
+        graph = self._described(own)
         last = keras.config.image_data_format() == "channels_last"
         shape = graph.inputs[0].shape
         if last and len(shape) == 4:
             shape = (shape[0], *shape[2:], shape[1])
         names = tuple(tensor.name for tensor in graph.inputs)
-        return HeldKerasNetwork(shape, "NHWC" if last else "NCHW", self._model, names)
+        return HeldKerasNetwork(shape, "NHWC" if last else "NCHW", self._model, names, dict(own))
 
     def example(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the arrays of the example, by the names of the graph's inputs."""
@@ -128,9 +193,7 @@ class HeldKeras:
         names = [tensor.name for tensor in self.describe("", None).inputs]
         arrays = [np.asarray(leaf) for leaf in leaves]
         arrays = [x.transpose(0, 3, 1, 2) if x.ndim == 4 and self._last() else x for x in arrays]
-        if leaves and len(leaves) != len(names):
-            raise MeasurementError(f"the model takes {len(names)} inputs: {', '.join(names)}")
-        return dict(zip(names, arrays, strict=False))
+        return dict(zip(names, arrays, strict=True)) if leaves else {}
 
     def _last(self) -> bool:
         import keras
@@ -138,13 +201,25 @@ class HeldKeras:
         return bool(keras.config.image_data_format() == "channels_last")
 
     def _leaves(self) -> list[Any]:
+        """The arrays of the example, in the order of the model's inputs.
+
+        Raises UsageError for an example that holds anything else, or too few.
+        """
         import keras
 
-        return [] if self._example is None else list(keras.tree.flatten(self._example))
+        from zoodiff.frontends.keras.functional import declared_shapes
 
-    def _shape(self) -> tuple[int, ...] | None:
-        leaves = self._leaves()
-        return tuple(leaves[0].shape[1:]) if len(leaves) == 1 else None
+        if self._example is None:
+            return []
+        names = list(declared_shapes(self._model))
+        if isinstance(self._example, Mapping) and set(self._example) == set(names):
+            leaves = [self._example[name] for name in names]
+        else:
+            leaves = list(keras.tree.flatten(self._example))
+        if len(leaves) != len(names) or not all(hasattr(leaf, "shape") for leaf in leaves):
+            held = counted(sum(hasattr(leaf, "shape") for leaf in leaves), "array")
+            raise UsageError(f"{self.name} takes ({', '.join(names)}), and the example has {held}")
+        return [leaf.detach().cpu() if hasattr(leaf, "detach") else leaf for leaf in leaves]
 
 
 def _size(shape: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoodiff.errors import UsageError
+from zoodiff.quantities import counted
 from zoodiff.zoos.objects.stated import StatedInputs
 
 _SERVED = "serving_default"
@@ -284,8 +285,8 @@ def _with_example(call: TensorFlowCall, tensors: tuple[Any, ...]) -> TensorFlowC
     specs = [leaf for leaf in call.leaves if _is_tensor(leaf)]
     if len(tensors) != len(specs):
         raise UsageError(
-            f"{call.name} takes ({', '.join(call.names)}), and the example has {len(tensors)} "
-            "tensors"
+            f"{call.name} takes ({', '.join(call.names)}), and the example has "
+            f"{counted(len(tensors), 'tensor')}"
         )
     filled = []
     given = iter(tensors)

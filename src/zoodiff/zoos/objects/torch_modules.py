@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.quantities import counted
 from zoodiff.zoos.objects.stated import StatedInputs
 from zoodiff.zoos.objects.torch_networks import HeldTorch, on_device_of
 from zoodiff.zoos.objects.torch_state import (
@@ -191,8 +192,8 @@ class HeldProgram(HeldTorch):
         leaves = self._leaves(call)
         if len(leaves) != len(call.names):
             raise UsageError(
-                f"the program takes ({', '.join(call.names)}), and the example has {len(leaves)} "
-                "tensors"
+                f"the program takes ({', '.join(call.names)}), and the example has "
+                f"{counted(len(leaves), 'tensor')}"
             )
         return leaves
 

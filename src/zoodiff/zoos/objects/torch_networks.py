@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.objects.torch_state import compiled_sentence
 from zoodiff.zoos.runtime.torch_calls import TorchCall, run_call
 from zoodiff.zoos.runtime.weights_access import WeightsAccess, counts_of_torch, of_torch, read_only
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoodiff.graph.ir import Graph
+
+_STANCE = threading.Lock()
 
 
 @dataclass
@@ -29,6 +32,8 @@ class HeldNetwork:
     _call: TorchCall
     _stored: Any
     """The module whose parameters and buffers have the names of the graph."""
+    _compiled: bool = False
+    """Whether a part is wrapped by ``torch.compile``."""
     weights_state: WeightsState = "file"
     weights_sha256: str | None = None
     layout: Literal["NCHW", "NHWC"] = "NCHW"
@@ -50,7 +55,7 @@ class HeldNetwork:
 
     def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return all outputs of one run on named inputs, by their place in what is returned."""
-        with _uncompiled():
+        with _uncompiled(self._compiled):
             return run_call(self._module, self._call, inputs)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -59,14 +64,17 @@ class HeldNetwork:
 
 
 @contextlib.contextmanager
-def _uncompiled() -> Iterator[None]:
-    """Run what ``torch.compile`` has wrapped, wherever it is in a module, as it was written."""
-    if "torch._dynamo" not in sys.modules:  # nothing is compiled
+def _uncompiled(compiled: bool) -> Iterator[None]:
+    """Run what ``torch.compile`` has wrapped, wherever it is in a module, as it was written.
+
+    The stance is that of the process, so one network is run so at a time.
+    """
+    if not compiled:
         yield
         return
     import torch
 
-    with torch.compiler.set_stance("force_eager"):
+    with _STANCE, torch.compiler.set_stance("force_eager"):
         yield
 
 
@@ -118,7 +126,7 @@ class HeldTorch:
         if key not in self._graphs:
             call = self._call()
             arguments, keywords = call.example(shapes)
-            with _uncompiled():
+            with _uncompiled(self._is_compiled()):
                 graph = self._graph(arguments, keywords)
             if len(graph.inputs) == len(call.names):  # the names that the export gives
                 self._known = replace(call, names=tuple(t.name for t in graph.inputs))
@@ -138,7 +146,9 @@ class HeldTorch:
         self.describe(model, weights)
         call = self._call()
         shapes = [tuple(leaf.shape) for leaf in call.leaves if hasattr(leaf, "shape")]
-        return HeldNetwork(shapes[0] if shapes else (), module, call, self._stored())
+        return HeldNetwork(
+            shapes[0] if shapes else (), module, call, self._stored(), self._is_compiled()
+        )
 
     def example(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the arrays of the example, by the names of the graph's inputs."""
@@ -165,6 +175,9 @@ class HeldTorch:
     def _stored(self) -> Any:
         """The module whose parameters and buffers have the names of the graph."""
         return self._module()
+
+    def _is_compiled(self) -> bool:
+        return bool(compiled_sentence(self._module(), self.name))
 
     def _first_call(self) -> TorchCall:
         raise NotImplementedError

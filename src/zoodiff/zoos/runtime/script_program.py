@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +13,18 @@ if TYPE_CHECKING:
     from zoodiff.frontends.torch.protocols import Module
     from zoodiff.graph.ir import Graph, Parameter, Tensor
 
-_LOGGER = "torch._export"
-"""What it logs concerns the program's open extents, which are not used."""
-
 
 def program_of_script(script: Any, arguments: tuple[Any, ...], source: str) -> Module:
     """Return the module of the program that TorchScript converts to, for a call like this one.
 
     Raises MeasurementError where torch cannot convert it.
     """
+    from zoodiff.frontends.torch.tracing import quiet_export
+
     try:
         from torch._export.converter import TS2EPConverter
 
-        with warnings.catch_warnings(), _without_messages():
+        with quiet_export(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module: Module = TS2EPConverter(script, arguments).convert().module()
     except Exception as error:  # the converter raises many kinds
@@ -37,17 +34,6 @@ def program_of_script(script: Any, arguments: tuple[Any, ...], source: str) -> M
             "ONNX by the code that made it"
         ) from None
     return module
-
-
-@contextlib.contextmanager
-def _without_messages() -> Iterator[None]:
-    logger = logging.getLogger(_LOGGER)
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def with_trained_weights(graph: Graph) -> Graph:

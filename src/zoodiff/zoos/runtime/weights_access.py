@@ -14,6 +14,7 @@ from zoodiff.errors import MeasurementError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.keras.functional import Shapes
     from zoodiff.frontends.keras.protocols import Model
     from zoodiff.frontends.tensorflow.protocols import TfSession, TfVariable
     from zoodiff.frontends.torch.protocols import Module
@@ -99,13 +100,13 @@ def counts_of_torch(module: Module) -> dict[str, int]:
     }
 
 
-def of_keras(model: Model) -> WeightsAccess:
-    """Return the variables of a Keras model, by their names in its graph."""
+def of_keras(model: Model, input_shape: Shapes = None) -> WeightsAccess:
+    """Return the variables of a Keras model, by their names in its graph for these inputs."""
     import numpy as np
 
     from zoodiff.frontends.keras.functional import named_variables
 
-    own = named_variables(model)
+    own = named_variables(model, input_shape)
 
     def write(weights: Mapping[str, NDArray[Any]]) -> None:
         for name, array in weights.items():
