@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 from typing import Any
 
 import numpy as np
@@ -60,3 +62,14 @@ def test_what_cannot_be_traced_is_one_sentence_with_its_place(
     assert "\n" not in str(caught.value)
     assert "http" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_torch_is_left_as_it_was() -> None:
+    """Also where two networks are traced at the same time."""
+    trace = importlib.import_module("torch.export._trace")
+    proxy = importlib.import_module("torch.fx.proxy")
+    logger = logging.getLogger("torch.export")
+    before = (vars(trace).get("print"), proxy.CapturedTraceback, logger.level)
+    network = torch.nn.Linear(4, 4).eval()
+    zoodiff.diff(network, network, example=torch.ones(1, 4))
+    assert (vars(trace).get("print"), proxy.CapturedTraceback, logger.level) == before

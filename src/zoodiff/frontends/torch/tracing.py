@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import re
+import sysconfig
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -111,7 +112,8 @@ def _place(error: Exception) -> str:
 
     others = (_folder(torch.__file__), _OWN)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith(("<", *others)):
+        library = frame.filename.startswith(_LIBRARY) and _PACKAGES not in frame.filename
+        if library or frame.filename.startswith(("<", *others)):
             continue
         line = " ".join((frame.line or "").split())[:_LONGEST]
         name = PurePath(frame.filename).name
@@ -124,6 +126,9 @@ def _folder(file: str) -> str:
     return f"{PurePath(file).parent}{os.sep}"
 
 
+_LIBRARY = f"{sysconfig.get_path('stdlib')}{os.sep}"
+_PACKAGES = f"{os.sep}site-packages{os.sep}"
+"""Python's own library, and packages below it."""
 _OWN = f"{PurePath(__file__).parents[2]}{os.sep}"
 """zoodiff's own code."""
 

@@ -12,10 +12,13 @@ from zoodiff.quantities import counted
 from zoodiff.zoos.objects.stated import StatedInputs
 from zoodiff.zoos.objects.torch_networks import HeldTorch, on_device_of
 from zoodiff.zoos.objects.torch_state import (
-    compiled_sentence,
     gives_cache,
     hooks_sentence,
+    image_channels,
+    original_of,
+    stated_image,
     training_sentence,
+    wrapped_sentence,
 )
 from zoodiff.zoos.runtime.torch_calls import TorchCall, call_of_program
 
@@ -32,8 +35,8 @@ class HeldModule(HeldTorch):
     """A module, run as it is; see ``zoodiff.zoos.objects.entries.Held``."""
 
     def __init__(self, module: Any, example: Any) -> None:
-        super().__init__(type(getattr(module, "_orig_mod", module)).__name__)
-        self._original = getattr(module, "_orig_mod", module)  # of a compiled module
+        self._original = original_of(module)
+        super().__init__(type(self._original).__name__)
         self._given_module = module
         if isinstance(example, StatedInputs):
             example = example.fitting(self._signature().parameters)
@@ -44,7 +47,7 @@ class HeldModule(HeldTorch):
         """What the caller should know first."""
         training = training_sentence(self._original, self.name)
         sentences = (
-            compiled_sentence(self._given_module, self.name),
+            wrapped_sentence(self._given_module, self.name),
             f"{training}, so it is compared as a graph only" if training else "",
             hooks_sentence(self._original, self.name),
             f"{self.name} is called with use_cache=False" if self._leaves_out_cache() else "",
@@ -134,12 +137,10 @@ class HeldModule(HeldTorch):
         """An image of the size that the module says, or with the channels of its first layer."""
         import torch
 
-        facts = getattr(self._original, "pretrained_cfg", None)
-        size = facts.get("input_size") if isinstance(facts, Mapping) else None
+        size = stated_image(self._original)
         if size is None:
-            windows = (m for m in self._modules() if isinstance(m, torch.nn.Conv2d))
-            first = next(windows, None)
-            size = None if first is None else (first.in_channels, _SIZE, _SIZE)
+            channels = next((n for m in self._modules() if (n := image_channels(m))), None)
+            size = None if channels is None else (channels, _SIZE, _SIZE)
         if size is None:
             raise MeasurementError(self._wanted())
         return torch.empty(1, *size)
@@ -148,16 +149,22 @@ class HeldModule(HeldTorch):
         """What the module takes, and how to give it, where there is no example."""
         signature = self._signature()
         required = _required(signature)
-        main = getattr(self._original, "main_input_name", None)  # of Hugging Face
-        if main in signature.parameters:
-            example = f"{{'{main}': {main}}}"
-        else:
-            example = f"({', '.join(required[:_MOST])},)"
+        if not signature.parameters:
+            return f"{self.name} takes no inputs, so there is nothing to compare it on"
+        if not required:
+            return f"{self.name} does not show which inputs it takes; give some as the example"
+        main = str(getattr(self._original, "main_input_name", ""))  # of Hugging Face
+        named = [main] if main in signature.parameters else required[:_MOST]
+        by_name = main in signature.parameters or any(
+            signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in named
+        )
+        pairs = ", ".join(f"'{name}': {name}" for name in named)
+        example = f"{{{pairs}}}" if by_name else f"({', '.join(named)},)"
         more = ", ..." if len(required) > _MOST else ""
         return (
             f"{self.name} does not show which inputs it takes ({', '.join(required[:_MOST])}"
             f"{more}); give some, as in diff(..., example={example}), or state them all, as in "
-            f"inputs=['{main if main in signature.parameters else required[0]}=int64[1,32]']"
+            f"inputs=['{named[0]}=int64[1,32]'{', ...' if len(named) > 1 else ''}]"
         )
 
 

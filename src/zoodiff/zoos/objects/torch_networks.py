@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Network, WeightsState
-from zoodiff.zoos.objects.torch_state import compiled_sentence
+from zoodiff.zoos.objects.torch_state import is_compiled
 from zoodiff.zoos.runtime.torch_calls import TorchCall, run_call
 from zoodiff.zoos.runtime.weights_access import WeightsAccess, counts_of_torch, of_torch, read_only
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 _STANCE = threading.Lock()
+_LARGEST_BUFFER = 1 << 22
+"""Elements of a buffer that is kept; larger ones are caches."""
 
 
 @dataclass
@@ -55,7 +57,7 @@ class HeldNetwork:
 
     def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return all outputs of one run on named inputs, by their place in what is returned."""
-        with _uncompiled(self._compiled):
+        with _uncompiled(self._compiled), _unchanged_buffers(self._module):
             return run_call(self._module, self._call, inputs)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -76,6 +78,28 @@ def _uncompiled(compiled: bool) -> Iterator[None]:
 
     with _STANCE, torch.compiler.set_stance("force_eager"):
         yield
+
+
+@contextlib.contextmanager
+def _unchanged_buffers(module: Any) -> Iterator[None]:
+    """Put buffers back that a run changes, such as counters: the module stays as it is."""
+    import torch
+
+    kept = [
+        (part, name, buffer, buffer._version, buffer.detach().clone())
+        for part in module.modules()
+        for name, buffer in part.named_buffers(recurse=False)
+        if buffer.numel() <= _LARGEST_BUFFER
+    ]
+    try:
+        yield
+    finally:
+        for part, name, buffer, version, values in kept:
+            if buffer._version != version:
+                with torch.no_grad():
+                    buffer.copy_(values)
+            if getattr(part, name, buffer) is not buffer and name in part._buffers:
+                part._buffers[name] = buffer
 
 
 def _views(module: Any) -> WeightsAccess:
@@ -153,7 +177,7 @@ class HeldTorch:
     def example(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the arrays of the example, by the names of the graph's inputs."""
         leaves = self._given()
-        if leaves is None:
+        if leaves is None or any(getattr(leaf, "is_meta", False) for leaf in leaves):
             return {}
         self.describe("", None)
         tensors = [leaf.detach().cpu() for leaf in leaves if hasattr(leaf, "detach")]
@@ -177,7 +201,7 @@ class HeldTorch:
         return self._module()
 
     def _is_compiled(self) -> bool:
-        return bool(compiled_sentence(self._module(), self.name))
+        return is_compiled(self._module())
 
     def _first_call(self) -> TorchCall:
         raise NotImplementedError
@@ -199,16 +223,22 @@ def _readable(tensor: Any) -> NDArray[np.generic]:
 
 
 def on_device_of(module: Any, value: Any) -> Any:
-    """Return arrays as tensors, on the device of the module."""
+    """Return arrays as tensors, on the device of the module.
+
+    Arrays of numpy in double precision, its default, get the precision of the module.
+    """
     import numpy as np
     import torch
     from torch.utils import _pytree as pytree
 
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    parameters = list(module.parameters())
+    device = next((p.device for p in parameters), torch.device("cpu"))
+    precision = next((p.dtype for p in parameters if p.is_floating_point()), torch.float32)
 
     def moved(leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray | np.generic):
             leaf = torch.from_numpy(np.array(leaf))
+            leaf = leaf.to(precision) if leaf.dtype == torch.float64 else leaf
         return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
 
     return pytree.tree_map(moved, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _NAMED = 3
@@ -14,6 +14,7 @@ _UNCHANGED = frozenset(
 """Modules of ``torch.nn.modules`` whose classes compute the same in both modes."""
 _CHANGED = frozenset({"MultiheadAttention", "RReLU"})
 """Classes of these modules that do not."""
+_PARALLEL = frozenset({"DataParallel", "DistributedDataParallel"})
 
 
 def training_sentence(module: Any, name: str) -> str:
@@ -56,13 +57,57 @@ def _hooks(part: Any) -> Iterator[Any]:
         yield from hooks.values()
 
 
-def compiled_sentence(module: Any, name: str) -> str:
-    """Return that a compiled module is taken as its original; empty for any other."""
-    compiled = hasattr(module, "_orig_mod") or any(
+def original_of(module: Any) -> Any:
+    """Return the module inside those of ``torch.compile`` and data parallelism."""
+    inner = getattr(module, "_orig_mod", None)
+    if inner is None and type(module).__name__ in _PARALLEL:
+        inner = getattr(module, "module", None)
+    return module if inner is None else original_of(inner)
+
+
+def wrapped_sentence(module: Any, name: str) -> str:
+    """Return that the original of a compiled or parallel module is taken; empty for any other."""
+    original = original_of(module)
+    if is_compiled(original) or hasattr(module, "_orig_mod"):
+        return f"{name} is compiled; its original is compared"
+    return "" if original is module else f"{name} is wrapped; its original is compared"
+
+
+def is_compiled(module: Any) -> bool:
+    """Return whether a part of a module is compiled, or the module was in place."""
+    return any(
         hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
         for part in module.modules()
     )
-    return f"{name} is compiled; its original is compared" if compiled else ""
+
+
+def stated_image(module: Any) -> tuple[int, ...] | None:
+    """Return channels, height and width of the image that a module of timm or Hugging Face takes.
+
+    None where it says none.
+    """
+    facts = getattr(module, "pretrained_cfg", None)
+    size = facts.get("input_size") if isinstance(facts, Mapping) else None
+    if size is not None:
+        return tuple(size)
+    config = getattr(module, "config", None)
+    extent = getattr(config, "image_size", None)
+    if getattr(module, "main_input_name", None) != "pixel_values" or extent is None:
+        return None
+    extents = tuple(extent) if isinstance(extent, Sequence) else (extent, extent)
+    return (getattr(config, "num_channels", 3), *extents)
+
+
+def image_channels(module: Any) -> int | None:
+    """Return the channels that a convolution over images takes, scripted or not; else None."""
+    import torch
+
+    if isinstance(module, torch.nn.Conv2d):
+        return int(module.in_channels)
+    if getattr(module, "original_name", "") == "Conv2d":  # of a script
+        weight = getattr(module, "weight", None)
+        return None if weight is None else int(getattr(module, "in_channels", weight.shape[1]))
+    return None
 
 
 def gives_cache(module: Any) -> bool:
