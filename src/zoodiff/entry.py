@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoodiff.errors import UsageError
-from zoodiff.text import well_formed
+from zoodiff.text import shortened, well_formed
 
 RANDOM = "random"
 """The weights name that asks for random initialisation, in every zoo."""
 
+_SHOWN = 120
+"""Characters of a text that is no reference, in messages."""
 _REFERENCE = re.compile(
     r"(?P<zoo>[A-Za-z0-9][A-Za-z0-9_.-]*):(?P<model>[^@\s]+)(?:@(?P<weights>[^@\s]+))?"
 )
@@ -41,8 +43,8 @@ class ModelRef:
         match = _REFERENCE.fullmatch(text.strip())
         if match is None:
             raise UsageError(
-                f'"{text}" is not an entry; write zoo:model or zoo:model@weights, '
-                "for example torchvision:resnet50@IMAGENET1K_V1"
+                f'"{shortened(text, _SHOWN)}" is not an entry; write zoo:model or '
+                "zoo:model@weights, for example torchvision:resnet50@IMAGENET1K_V1"
             )
         return cls(match["zoo"], match["model"], match["weights"])
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoodiff
+from zoodiff import api
 from zoodiff.errors import UsageError
 
 onnx = pytest.importorskip("onnx")
@@ -34,6 +35,8 @@ def test_networks_with_other_weights_and_orders_are_proved_the_same(tmp_path: Pa
     assert proved.native
     assert proved.agreement < 1e-5
     assert (proved.trials, len(proved.inputs)) == (4, 2)
+    found, alone = api.prove(str(first), str(second))
+    assert (found.sameness, alone.verdict) == ("same", "same function")
     drawn = zoodiff.diff(f"{first}@random", f"{second}@random")
     assert drawn.same_function is True
     assert drawn.answer.domain.inputs[0] == "ids int64 1x8, 0 to 39"

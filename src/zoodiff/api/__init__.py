@@ -94,10 +94,8 @@ if TYPE_CHECKING:
     from zoodiff.api.zoos import remove_environment as remove_environment
     from zoodiff.api.zoos import remove_zoo as remove_zoo
     from zoodiff.api.zoos import zoos_report as zoos_report
-    from zoodiff.equivalence.proof import Native
     from zoodiff.equivalence.weights.weight_diff import WeightsDiff
     from zoodiff.workers.limits import Limits
-    from zoodiff.zoos import registry
 
 _MODULES = {
     "accuracy_report": (
@@ -227,25 +225,11 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
     the reason. Raises UsageError for an invalid reference, MeasurementError if an entry cannot be
     built.
     """
-    from zoodiff.architecture import describe as architecture
-    from zoodiff.architecture.diff import diff as compare_graphs
-    from zoodiff.equivalence.proof import prove as prove_diff
-    from zoodiff.equivalence.runs.native_run import run_with
+    from zoodiff.equivalence.comparison import Effort, prove_entries
     from zoodiff.zoos import registry
 
-    first, second = (
-        registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
-    )
     with workers(limits) as engine:
-        first_graph, second_graph = (
-            architecture.graph_of(engine, entry) for entry in (first, second)
-        )
-        graph_diff = compare_graphs(first_graph, second_graph, a, b)
-
-        def runner(entry: registry.Entry) -> Native:
-            return lambda weights, image: run_with(engine, entry, weights, image)
-
-        return graph_diff, prove_diff(graph_diff, (runner(first), runner(second)), seed=seed)
+        return prove_entries(engine, registry.resolve(a), registry.resolve(b), Effort(seed=seed))
 
 
 def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff, WeightsDiff]:

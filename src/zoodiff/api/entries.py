@@ -203,7 +203,10 @@ def entry_facts(
     Raises UsageError for an invalid reference or file, MeasurementError if the network cannot be
     built.
     """
-    resolved = resolve(entry) if isinstance(entry, str) else entry
+    from zoodiff.zoos.base import Entry as ResolvedEntry
+
+    named = str(entry) if isinstance(entry, Path) else entry
+    resolved = named if isinstance(named, ResolvedEntry) else resolve(named)
     claims = tuple(_claims_about(resolved))
     if catalogue_only:
         return EntryFacts(resolved, claims)

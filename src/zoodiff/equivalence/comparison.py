@@ -356,7 +356,22 @@ def _parameters(diff: Diff) -> int:
     return diff.a.counts.parameters + diff.b.counts.parameters
 
 
+def prove_entries(
+    engine: WorkerPool, a: Entry, b: Entry, effort: Effort = Effort()
+) -> tuple[Diff, Proof]:
+    """Return the diff of two entries with random weights, and the proof from running both.
+
+    Raises MeasurementError where an entry cannot be built.
+    """
+    with workers_of(engine, a, b, concurrent=False) as sides:
+        return _proved(sides, effort)
+
+
 def _proof(sides: Sides, effort: Effort) -> Proof:
+    return _proved(sides, effort)[1]
+
+
+def _proved(sides: Sides, effort: Effort) -> tuple[Diff, Proof]:
     """Run both with equal weights, drawn for the purpose.
 
     Networks whose structure depends on published weights are taken as they are with random ones.
@@ -373,9 +388,9 @@ def _proof(sides: Sides, effort: Effort) -> Proof:
         try:
             inputs = named_inputs.named_inputs(diff, effort.inputs)
         except MeasurementError as error:
-            return not_proved(str(error))
+            return diff, not_proved(str(error))
         probes = named_probes(inputs, seed=effort.seed)
-    return prove(diff, (runners[0], runners[1]), seed=effort.seed, probes=probes)
+    return diff, prove(diff, (runners[0], runners[1]), seed=effort.seed, probes=probes)
 
 
 def _with_random_weights(entry: Entry) -> Entry:

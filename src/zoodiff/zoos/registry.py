@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
-from zoodiff.errors import UnknownNameError, UnreadableFileError, ZoodiffError
+from zoodiff.errors import UnknownNameError, UnreadableFileError, UsageError, ZoodiffError
 from zoodiff.zoos import checkpoints, company, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
 from zoodiff.zoos.base import MakesEntries, Model, OpenZoo, Weights, WorkerSpec, Zoo
@@ -141,6 +141,11 @@ def resolve(reference: ModelRef | str) -> Entry:
         if files.is_file(reference.strip()):
             return files.resolve(reference.strip())
         reference = ModelRef.parse(reference)
+    if not isinstance(reference, ModelRef):
+        raise UsageError(
+            f"a {type(reference).__name__} is no name of an entry; networks in Python are taken by "
+            "diff, describe and fingerprints"
+        )
     ref = reference
     if ref.zoo == "file":
         return files.resolve(str(ref))

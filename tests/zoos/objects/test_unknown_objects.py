@@ -52,3 +52,11 @@ def test_no_framework_is_imported_for_other_objects() -> None:
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_functions_that_take_names_say_which_take_networks() -> None:
+    for function in (zoodiff.resolve, zoodiff.entry_facts):
+        with pytest.raises(
+            UsageError, match="Almost is no name of an entry; networks in Python are"
+        ):
+            function(Almost())  # type: ignore[arg-type]
