@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 import zoodiff
-from zoodiff.equivalence.chance import chance
 from zoodiff.equivalence.outputs import differs_each_time
 from zoodiff.equivalence.runs.execution import Execution
 from zoodiff.graph.ir import Graph, Node, Tensor
-from zoodiff.graph.random_operators import drawing, draws
+from zoodiff.graph.random_operators import chance, drawing, draws
 
 X, Y, Z = (Tensor(name, (1, 4)) for name in "xyz")
 

@@ -20,7 +20,6 @@ from zoodiff.equivalence.answer import (
     Relation,
     WeightsEvidence,
 )
-from zoodiff.equivalence.chance import chance, drops, normalises_batches
 from zoodiff.equivalence.domain import domain_of
 from zoodiff.equivalence.hidden_positions import beside_hidden_positions
 from zoodiff.equivalence.outputs import (
@@ -41,6 +40,8 @@ from zoodiff.equivalence.responsibility import (
     weights_matter,
 )
 from zoodiff.equivalence.runs.named_inputs import is_embedding
+from zoodiff.graph.ir import Node
+from zoodiff.graph.random_operators import chance, drops
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
 from zoodiff.rules.findings import Finding
@@ -157,7 +158,7 @@ class _Decision:
         sides = (self._diff.a, self._diff.b)
         for effect, words, unsteady_node in (
             ("chance", "depend on chance", drops),
-            ("batch", "depend on the other images of a batch", normalises_batches),
+            ("batch", "depend on the other images of a batch", _normalises_batches),
         ):
             codes = dict.fromkeys(f.code for f in self._diff.findings if f.effect == effect)
             if codes:
@@ -354,6 +355,11 @@ def graph_evidence(diff: Diff) -> GraphEvidence:
     for finding in diff.findings:
         codes[finding.effect in NO_EFFECT][finding.code] = None
     return GraphEvidence(len(diff.alignment.pairs), tuple(codes[False]), tuple(codes[True]))
+
+
+def _normalises_batches(node: Node) -> bool:
+    """Whether a batch norm uses the statistics of the batch at hand."""
+    return node.op == "BatchNormalization" and bool(node.attributes.get("training"))
 
 
 def _without_outputs(answer: Answer) -> Answer:

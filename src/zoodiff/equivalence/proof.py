@@ -17,7 +17,7 @@ import numpy as np
 from zoodiff.architecture.diff import Diff, Side
 from zoodiff.equivalence.counterfactual import FROM_A, undone
 from zoodiff.equivalence.runs.named_probes import NamedProbe
-from zoodiff.equivalence.trials import Trials, image_trial, named_trials
+from zoodiff.equivalence.runs.trials import Trials, image_trial, named_trials
 from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.graph.interpreter.run import evaluate, unsupported

@@ -33,6 +33,8 @@ _DROPPING = frozenset(
 )
 """Functions of PyTorch that draw in training mode, which is one of their arguments."""
 _ATTENTION = "scaled_dot_product_attention"
+_NAMED = 2
+"""Random operators that a reason names."""
 
 
 class Operator(Protocol):
@@ -78,3 +80,16 @@ def drawing(graph: Graph) -> Iterator[Node]:
         needed.update(node.inputs)
         if draws(node):
             yield node
+
+
+def chance(graph: Graph) -> str:
+    """Return why outputs depend on chance; empty where nothing in the graph shows that they do."""
+    if any(map(drops, graph.nodes)):
+        return "active dropout"
+    operators = list(dict.fromkeys(node.op for node in drawing(graph)))
+    return f"random numbers: {', '.join(operators[:_NAMED])}" if operators else ""
+
+
+def drops(node: Node) -> bool:
+    """Return whether a node is a dropout that is active at inference."""
+    return node.op == "Dropout" and bool(node.attributes.get("training"))

@@ -189,6 +189,9 @@ class HeldProgram(HeldTorch):
     def _module(self) -> Any:
         return self._built
 
+    def _check(self) -> None:
+        """A program has the one mode that it was exported in."""
+
     def _first_call(self) -> TorchCall:
         return call_of_program(self._program)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -120,7 +121,7 @@ def _views(module: Any) -> WeightsAccess:
     return WeightsAccess(copied.shapes, read, copied.assign)
 
 
-class HeldTorch:
+class HeldTorch(ABC):
     """What modules, scripts and programs have in common; see ``zoos.objects.entries.Held``."""
 
     def __init__(self, name: str) -> None:
@@ -193,8 +194,9 @@ class HeldTorch:
 
         return graph_of_call(self._module(), arguments, keywords, self.name)
 
+    @abstractmethod
     def _module(self) -> Any:
-        raise NotImplementedError
+        """Return the module that runs."""
 
     def _stored(self) -> Any:
         """The module whose parameters and buffers have the names of the graph."""
@@ -203,12 +205,15 @@ class HeldTorch:
     def _is_compiled(self) -> bool:
         return is_compiled(self._module())
 
+    @abstractmethod
     def _first_call(self) -> TorchCall:
-        raise NotImplementedError
+        """Return the call with the example, with names that no graph has given yet."""
 
+    @abstractmethod
     def _given(self) -> Sequence[Any] | None:
-        raise NotImplementedError
+        """Return the values of the caller's example, flat; None without one."""
 
+    @abstractmethod
     def _check(self) -> None:
         """Raise MeasurementError where running would not give the network's function."""
 
