@@ -155,14 +155,21 @@ def _of_keras(value: Any, example: Any) -> Held | None:
     if isinstance(value, keras.Model):
         from zoodiff.frontends.keras.functional import has_layer_graph
 
-        if not has_layer_graph(value) and keras.backend.backend() == "tensorflow":
+        if has_layer_graph(value):
+            from zoodiff.zoos.objects.keras import HeldKeras
+
+            return HeldKeras(value, None if isinstance(example, StatedInputs) else example)
+        backend = keras.backend.backend()
+        if backend == "tensorflow":
             from zoodiff.zoos.objects.tensorflow import HeldTensorFlow
             from zoodiff.zoos.objects.tensorflow_calls import call_of_model
 
             return HeldTensorFlow(call_of_model(value, example))
-        from zoodiff.zoos.objects.keras import HeldKeras
-
-        return HeldKeras(value, None if isinstance(example, StatedInputs) else example)
+        if backend != "torch":  # with PyTorch it is a module
+            raise UsageError(
+                f"{type(value).__name__} is subclassed, so Keras does not know its layers, and on "
+                f"the backend {backend} it cannot be traced; give a functional model"
+            )
     return None
 
 
@@ -175,8 +182,8 @@ def _of_tensorflow(value: Any, example: Any) -> Held | None:
 
 
 _HOLDERS: dict[str, Callable[[Any, Any], Held | None]] = {
+    "keras": _of_keras,  # whose models are modules of PyTorch on that backend
     "torch": _of_torch,
-    "keras": _of_keras,
     "tensorflow": _of_tensorflow,
 }
 """How an object is held, by the package of its type."""
