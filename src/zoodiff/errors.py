@@ -63,6 +63,10 @@ class MeasurementError(ZoodiffError):
     kind = "measurement"
 
 
+class UnknownInputsError(MeasurementError):
+    """A network does not show which inputs it takes; the message says how to give them."""
+
+
 class UnreadableFileError(MeasurementError):
     """A model file exists and cannot be opened: it is damaged or its format is unsupported."""
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from zoodiff.architecture.describe import graph_of
 from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
@@ -47,7 +45,7 @@ from zoodiff.equivalence.weights.weight_diff import (
     compare_aligned,
     compare_weights,
 )
-from zoodiff.errors import MeasurementError, WeightsUnavailableError
+from zoodiff.errors import MeasurementError, UnknownInputsError, WeightsUnavailableError
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Weights
 from zoodiff.zoos import registry
@@ -211,7 +209,7 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
         words = " and ".join("x".join(map(str, shape[1:])) for shape in shapes)
         raise MeasurementError(f"their inputs have different sizes, {words}")
     inputs = probes.probes(diff.a.canonical, seed=effort.seed, value_range=effort.value_range)
-    inputs = (*inputs, *_examples(effort, shapes[0]))
+    inputs = (*inputs, *probes.examples(effort.inputs, shapes[0]))
     larger = probes.other_size(shapes[0])
     resized = None if larger is None else inputs[0].resized(larger, effort.seed)
     large = max(diff.a.counts.macs, diff.b.counts.macs) > _LARGE
@@ -244,16 +242,6 @@ def _takes_images(sides: Sides, diff: Diff, effort: Effort) -> bool:
     batch = all(each.example is None or len(each.example) == 1 for each in effort.inputs)
     ranged = any(each.low is not None for each in effort.inputs)
     return batch and not ranged and not (held and several)
-
-
-def _examples(effort: Effort, shape: tuple[int, ...]) -> list[probes.Probe]:
-    """The images that came with the question, channels first."""
-    arrays = [
-        named_inputs.in_shape(each.example, shape, each.name)
-        for each in effort.inputs
-        if each.example is not None
-    ]
-    return [probes.Probe("example", np.ascontiguousarray(x, dtype=np.float32)) for x in arrays]
 
 
 def _named_case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
@@ -346,7 +334,12 @@ def _diff(
         return named_inputs.without_unread(at_shapes(pool, entry, graph, said, sides.threads))
 
     names = [str(entry.ref) for entry in sides.entries]
-    sized, graphs = at_one_size(sides, sides.ask(describe), describe)
+    try:
+        described = sides.ask(describe)
+    except UnknownInputsError as error:
+        takes = [f"{graph.source} takes {named_inputs.listed(graph)}" for graph in known]
+        raise UnknownInputsError("; ".join((str(error.args[0]), *takes))) from None
+    sized, graphs = at_one_size(sides, described, describe)
     named_inputs.check_names(known, inputs)
     graphs = graphs[0], named_inputs.in_order_of(*graphs)
     return sized, compare_graphs(*graphs, *names, without=without)

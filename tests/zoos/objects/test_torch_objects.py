@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import zoodiff
+from zoodiff.cores import count_usable_cores
 from zoodiff.errors import MeasurementError, UsageError
 
 torch = pytest.importorskip("torch")
@@ -101,8 +102,10 @@ def test_an_image_is_guessed_and_takes_the_size_of_the_other(tmp_path: Path) -> 
 def test_what_cannot_be_asked_is_answered_with_what_to_give(
     model: Any, example: Any, exported: Path
 ) -> None:
-    with pytest.raises(MeasurementError, match=r"example=\(ids, mask,\)"):
+    with pytest.raises(MeasurementError, match=r"example=\(ids, mask,\)") as caught:
         zoodiff.diff(model, exported)
+    if count_usable_cores() > 1:  # else the second network is not described
+        assert "reader.onnx takes --input 'ids=int64[1,10]' --input 'mask=bool" in str(caught.value)
     with pytest.raises(UsageError, match="no network that zoodiff knows"):
         zoodiff.diff(42, exported)
     with pytest.raises(UsageError, match="stays as it is"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.architecture.diff import Diff
+from zoodiff.equivalence.runs.named_inputs import StatedInput, in_shape
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
 
@@ -91,6 +92,14 @@ def probes(
         Probe(probe.name, np.rint(probe.values), whole=True)
         for probe in probes_of(shape, seed=seed, value_range=chosen)
     )
+
+
+def examples(inputs: Sequence[StatedInput], shape: tuple[int, ...]) -> list[Probe]:
+    """Return the images that came with the question, channels first."""
+    arrays = [
+        in_shape(each.example, shape, each.name) for each in inputs if each.example is not None
+    ]
+    return [Probe("example", np.ascontiguousarray(x, dtype=np.float32)) for x in arrays]
 
 
 def input_shape(graph: Graph) -> tuple[int, ...]:

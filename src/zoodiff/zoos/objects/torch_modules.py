@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.errors import MeasurementError, UnknownInputsError, UsageError
 from zoodiff.quantities import counted
 from zoodiff.zoos.objects.stated import StatedInputs
 from zoodiff.zoos.objects.torch_networks import HeldTorch, on_device_of
@@ -142,7 +142,7 @@ class HeldModule(HeldTorch):
             channels = next((n for m in self._modules() if (n := image_channels(m))), None)
             size = None if channels is None else (channels, _SIZE, _SIZE)
         if size is None:
-            raise MeasurementError(self._wanted())
+            raise UnknownInputsError(self._wanted())
         return torch.empty(1, *size)
 
     def _wanted(self) -> str:
