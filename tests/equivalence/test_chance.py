@@ -13,7 +13,7 @@ import zoodiff
 from zoodiff.equivalence.outputs import differs_each_time
 from zoodiff.equivalence.runs.execution import Execution
 from zoodiff.graph.ir import Graph, Node, Tensor
-from zoodiff.graph.random_operators import chance, drawing, draws
+from zoodiff.graph.operators.random_numbers import chance, drawing, draws
 
 X, Y, Z = (Tensor(name, (1, 4)) for name in "xyz")
 

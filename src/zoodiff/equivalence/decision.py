@@ -41,7 +41,7 @@ from zoodiff.equivalence.responsibility import (
 )
 from zoodiff.equivalence.runs.named_inputs import is_embedding
 from zoodiff.graph.ir import Node
-from zoodiff.graph.random_operators import chance, drops
+from zoodiff.graph.operators.random_numbers import chance, drops
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
 from zoodiff.rules.findings import Finding

@@ -16,7 +16,7 @@ from zoodiff.equivalence.answer import (
 from zoodiff.equivalence.decision import graph_evidence
 from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.weights.weight_diff import WeightsDiff
-from zoodiff.graph.random_operators import draws
+from zoodiff.graph.operators.random_numbers import draws
 from zoodiff.zoos.base import Weights
 from zoodiff.zoos.registry import Entry
 

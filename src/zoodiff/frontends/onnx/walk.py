@@ -22,7 +22,7 @@ from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
 from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.graph.onnx_nodes import tensor_text
 from zoodiff.graph.operators import COUNTED
-from zoodiff.graph.random_operators import ONNX as RANDOM
+from zoodiff.graph.operators.random_numbers import ONNX as RANDOM
 
 _RAW = "/raw"
 """Behind the name of an output that a node of its own passes on."""

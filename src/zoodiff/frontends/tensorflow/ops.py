@@ -18,7 +18,7 @@ from zoodiff.frontends.tensorflow.products import batch_matmul, einsum, matmul
 from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.frontends.tensorflow.windows import average_pool, conv, max_pool
 from zoodiff.graph.ir import AttributeValue, Parameter
-from zoodiff.graph.random_operators import TENSORFLOW
+from zoodiff.graph.operators.random_numbers import TENSORFLOW
 
 _VALUES_LISTED = 4096
 """The largest number of values of a constant operand; of larger ones only the shape is kept."""

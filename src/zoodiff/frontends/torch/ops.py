@@ -27,7 +27,7 @@ from zoodiff.frontends.torch.windows import (
     max_pool,
 )
 from zoodiff.graph.ir import AttributeValue, Parameter
-from zoodiff.graph.random_operators import TORCH
+from zoodiff.graph.operators.random_numbers import TORCH
 
 
 def translate(call: Call) -> Any:

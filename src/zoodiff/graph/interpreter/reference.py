@@ -19,7 +19,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import AttributeValue, Node
 from zoodiff.graph.onnx_forms import domain_of, newest, versions
 from zoodiff.graph.onnx_nodes import constants_of, places_of, tensor_of
-from zoodiff.graph.random_operators import ONNX as RANDOM
+from zoodiff.graph.operators.random_numbers import ONNX as RANDOM
 from zoodiff.graph.values import is_real, numpy_type
 
 _REFUSED = frozenset({"ImageDecoder", "RegexFullMatch"})

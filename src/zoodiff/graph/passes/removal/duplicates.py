@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
-from zoodiff.graph.random_operators import draws
+from zoodiff.graph.operators.random_numbers import draws
 
 NOTE = "duplicates"
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
