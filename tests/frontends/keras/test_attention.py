@@ -54,9 +54,9 @@ def test_attention_is_what_keras_computes(keras: Any, settings: Any, cross: bool
 @pytest.mark.parametrize(
     ("settings", "call"),
     [
-        ({}, {"use_causal_mask": True}),
         ({}, {"attention_mask": np.ones((1, 16, 16), bool)}),
-        ({"attention_axes": (2,)}, {}),
+        ({"dropout": 0.3}, {"attention_mask": np.ones((1, 16, 16), bool)}),
+        ({"dropout": 0.3}, {"use_causal_mask": True}),
     ],
 )
 def test_other_attention_stays_opaque(keras: Any, settings: Any, call: Any) -> None:

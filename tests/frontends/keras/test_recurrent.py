@@ -55,6 +55,23 @@ def test_the_interpreter_computes_what_keras_does(make: Any) -> None:
     assert count(canonical(raw)).parameters == model.count_params()
 
 
+@pytest.mark.parametrize("mode", ["sum", "mul", "ave"])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_merged_directions_are_what_keras_computes(mode: str, sequences: bool) -> None:
+    """Other ways to merge two directions are two layers and what is done with their results."""
+    layer = keras.layers.LSTM(4, return_sequences=sequences)
+    model = built(keras.layers.Bidirectional(layer, merge_mode=mode))
+    data = np.random.default_rng(1).standard_normal((1, 6, 3)).astype(np.float32)
+    expected = np.asarray(model(data))
+    weights = {name: np.asarray(v.value) for name, v in named_variables(model).items()}
+    raw = to_graph(model)
+    assert [n.op for n in raw.nodes].count("LSTM") == 2
+    for graph in (raw, canonical(raw)):
+        result = evaluate(graph, {"x": data}, weights)[graph.outputs[0].name]
+        np.testing.assert_allclose(result.reshape(expected.shape), expected, rtol=0, atol=2e-6)
+    assert count(raw).parameters == model.count_params()
+
+
 def test_macs_by_hand() -> None:
     """Six steps of three gates of four rows, over three features and four hidden values."""
     assert count(to_graph(built(keras.layers.GRU(4)))).macs == 6 * 3 * 4 * (3 + 4)
@@ -62,7 +79,9 @@ def test_macs_by_hand() -> None:
 
 OPAQUE = {
     "function": lambda: keras.layers.LSTM(4, recurrent_activation="hard_sigmoid"),
-    "sum": lambda: keras.layers.Bidirectional(keras.layers.LSTM(4), merge_mode="sum"),
+    "sum": lambda: keras.layers.Bidirectional(
+        keras.layers.LSTM(4, recurrent_activation="hard_sigmoid"), merge_mode="sum"
+    ),
     "cell": lambda: keras.layers.RNN(keras.layers.LSTMCell(4)),
     "mask": lambda: lambda x: keras.layers.LSTM(4)(keras.layers.Masking()(x)),
 }

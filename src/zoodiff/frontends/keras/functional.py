@@ -2,27 +2,28 @@
 
 Works on a built ``keras.Model`` that has a graph (Functional, Sequential, nested in any way), with
 or without values in its variables: nothing is computed. Nested models are flattened; a layer inside
-one is named ``outer/inner``. Further steps of a layer, such as an activation among its arguments,
-become nodes named ``layer/step``. ``zoodiff.frontends.keras.layers`` converts each layer.
+one is named ``outer/inner``, and so is a step of a layer whose ``call`` is traced. Further steps of
+a layer, such as an activation among its arguments, become nodes named ``layer/step``.
+``zoodiff.frontends.keras.layers`` converts each layer, ``zoodiff.frontends.keras.functions`` each
+function of ``keras.ops``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.builder import GraphBuilder
-from zoodiff.frontends.keras.call import Call, Value
-from zoodiff.frontends.keras.layers import translate
-from zoodiff.frontends.keras.protocols import KerasTensor, LayerGraph, Model, Node, Variable
-from zoodiff.frontends.operations import Operation
-from zoodiff.graph.ir import Graph, Parameter, Tensor
+from zoodiff.frontends.keras import tracing
+from zoodiff.frontends.keras.call import Call, Shape, Value, outputs_of
+from zoodiff.frontends.keras.nodes import Nodes
+from zoodiff.frontends.keras.protocols import KerasTensor, Layer, LayerGraph, Model, Node, Variable
+from zoodiff.frontends.keras.translation import is_builtin, is_function, opaque, translated
+from zoodiff.graph.ir import Graph
 
 SOURCE = "keras"
-Shapes = Sequence[int] | Mapping[str, Sequence[int]] | None
-"""Of one input, or by the name of each; without batch, in the framework's own order."""
+_DEEPEST = 8
+"""Layers within layers whose calls are traced."""
 
 
 def to_graph(model: Model, input_shape: Shapes = None) -> Graph:
@@ -33,30 +34,28 @@ def to_graph(model: Model, input_shape: Shapes = None) -> Graph:
     MeasurementError for a model without a graph (subclassed), and for an open extent without
     ``input_shape``.
     """
-    return _Builder(model).build(input_shape)
+    return _Walk(model).build(input_shape)
 
 
-def named_variables(model: Model, input_shape: Shapes = None) -> dict[str, Variable]:
-    """Return the variables of a model by their names in its graph; ``input_shape`` as there."""
-    builder = _Builder(model)
-    builder.build(input_shape)
+def named_variables(model: Model) -> dict[str, Variable]:
+    """Return the variables of a model by their names in its graph."""
+    walk = _Walk(model)
+    walk.build(None)
     by_id = {id(variable): variable for variable in model.weights}
-    return {p.name: by_id[i] for i, p in builder.parameters.items() if i in by_id}
+    return {p.name: by_id[i] for i, p in walk.nodes.parameters.items() if i in by_id}
 
 
-class _Builder:
-    """Collects the nodes of one model, and the canonical tensor of each symbolic tensor."""
+class _Walk:
+    """Visits the nodes of one model in order, with the value of each symbolic tensor."""
 
     def __init__(self, model: Model) -> None:
         import keras
 
         self._model = model
-        self._channels_last = keras.config.image_data_format() == "channels_last"
         self._values: dict[int, Value] = {}
-        self._builder = GraphBuilder("HWIO", "IO")
-        self._names: set[str] = set()
-        self.parameters: dict[int, Parameter] = {}
-        self._parameter_names: set[str] = set()
+        self._symbols: list[object] = []
+        """Symbolic tensors of traces, which are known by their identity."""
+        self.nodes = Nodes(keras.config.image_data_format() == "channels_last")
 
     def build(self, input_shape: Shapes) -> Graph:
         graph = _graph_of(self._model)
@@ -65,118 +64,111 @@ class _Builder:
                 f'the Keras model "{self._model.name}" is subclassed and has no layer graph; '
                 "give a Functional or Sequential model"
             )
+        # Names of weights follow the model's own order, whatever can be traced.
+        owned = [self.nodes.parameter(variable) for variable in self._model.weights]
         inputs = []
         for tensor in graph.inputs:
             shape = self._input_shape(tensor, input_shape)
-            value = Value(self._unique(_input_name(tensor)), shape, tensor.dtype)
+            value, declared = self.nodes.declare(_input_name(tensor), shape, tensor.dtype)
             self._values[id(tensor)] = value
-            inputs.append(self._builder.declare(value.name, self.canonical(shape), value.dtype))
-        self._walk(graph, prefix="")
-        outputs = [self._builder.tensors[self._values[id(t)].name] for t in graph.outputs]
-        owned = [self.parameter(variable) for variable in self._model.weights]
-        return self._builder.graph(SOURCE, inputs, outputs, owned)
+            inputs.append(declared)
+        self._visit(_nodes(graph), prefix="", depth=0)
+        outputs = [self._values[id(tensor)] for tensor in graph.outputs]
+        return self.nodes.graph(SOURCE, inputs, outputs, owned)
 
-    def canonical(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Return an image-like shape channels first, any other shape unchanged."""
-        if len(shape) == 4 and self._channels_last:
-            return (shape[0], shape[3], shape[1], shape[2])
-        return tuple(shape)
-
-    def axis(self, axis: int, rank: int) -> int:
-        """Return the canonical position of an axis of the framework's layout."""
-        positive = axis % rank
-        if rank == 4 and self._channels_last:
-            return (0, 2, 3, 1)[positive]
-        return positive
-
-    def parameter(self, variable: Variable) -> Parameter:
-        """Return the parameter of a variable; a shared variable has one parameter."""
-        parameter = self.parameters.get(id(variable))
-        if parameter is None:
-            name, copy = variable.path, 1
-            while name in self._parameter_names:
-                name, copy = f"{variable.path}:{copy}", copy + 1
-            self._parameter_names.add(name)
-            parameter = Parameter(
-                name,
-                tuple(int(extent) for extent in variable.shape),
-                bool(variable.trainable),
-                str(variable.dtype),
-            )
-            self.parameters[id(variable)] = parameter
-        return parameter
-
-    def emit(
-        self,
-        operation: Operation,
-        name: str,
-        *,
-        inputs: Sequence[str],
-        shapes: Sequence[tuple[int, ...]],
-        dtypes: Sequence[str],
-        variables: Iterable[Variable],
-        roles: Sequence[str] = (),
-        layouts: Sequence[str] = (),
-    ) -> list[str]:
-        """Add a node; ``shapes`` are canonical. Returns the names of its outputs."""
-        unique = self._unique(name)
-        outputs = [unique] if len(shapes) == 1 else [f"{unique}:{i}" for i in range(len(shapes))]
-        parameters = [self.parameter(variable) for variable in variables]
-        for position, role in enumerate(roles):
-            parameters[position] = replace(parameters[position], role=role)
-        for position, layout in enumerate(layouts):
-            parameters[position] = replace(parameters[position], layout=layout)
-        self._builder.add(
-            operation,
-            unique,
-            inputs=inputs,
-            outputs=map(Tensor, outputs, shapes, dtypes),
-            parameters=parameters,
-        )
-        return outputs
-
-    def _walk(self, graph: LayerGraph, prefix: str) -> None:
-        for node in _nodes(graph):
-            operation = node.operation
-            inner = _graph_of(operation)
-            arguments = [self._value(tensor) for tensor in node.arguments.keras_tensors]
-            if inner is not None:
+    def _visit(self, nodes: Iterable[Node], prefix: str, depth: int) -> None:
+        for node in nodes:
+            inner = _graph_of(node.operation)
+            arguments = [self._values[id(t)] for t in node.arguments.keras_tensors]
+            if inner is None:
+                results = self._applied(node, arguments, prefix, depth)
+            else:
                 for tensor, value in zip(inner.inputs, arguments, strict=True):
                     self._values[id(tensor)] = value
-                self._walk(inner, prefix=f"{prefix}{operation.name}/")
-                for tensor, source in zip(node.outputs, inner.outputs, strict=True):
-                    self._values[id(tensor)] = self._values[id(source)]
-                continue
-            shapes = self._output_shapes(node, arguments)
-            dtypes = tuple(str(tensor.dtype) for tensor in node.outputs)
-            args, kwargs = self._filled(node)
-            call = Call(
-                operation=operation,
-                name=prefix + operation.name,
-                inputs=tuple(arguments),
-                args=args,
-                kwargs=kwargs,
-                shapes=shapes,
-                dtypes=dtypes,
-                builder=self,
-            )
-            names = translate(call)
-            for tensor, name, shape, dtype in zip(node.outputs, names, shapes, dtypes, strict=True):
-                self._values[id(tensor)] = Value(name, shape, dtype)
+                self._visit(_nodes(inner), f"{prefix}{node.operation.name}/", depth)
+                results = [self._values[id(tensor)] for tensor in inner.outputs]
+            for tensor, value in zip(node.outputs, results, strict=True):
+                self._values[id(tensor)] = value
 
-    def _value(self, tensor: KerasTensor) -> Value:
-        return self._values[id(tensor)]
+    def _applied(
+        self, node: Node, arguments: Sequence[Value], prefix: str, depth: int
+    ) -> list[Value]:
+        """Return the results of one layer or function, whose nodes are added."""
+        operation = node.operation
+        name = tracing.step_name(operation) if depth and is_function(operation) else operation.name
+        args, kwargs, inputs = self._filled(node, arguments)
+        call = Call(
+            operation=operation,
+            name=prefix + name,
+            inputs=tuple(inputs),
+            args=args,
+            kwargs=kwargs,
+            shapes=self._output_shapes(node, arguments),
+            dtypes=tuple(str(tensor.dtype) for tensor in node.outputs),
+            builder=self.nodes,
+        )
+        with self.nodes.attempt() as attempt:
+            results = outputs_of(call, translated(call))
+            if results is not None:
+                attempt.keep()
+                return results
+        return self._traced(node, call, depth) or opaque(call)
 
-    def _filled(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the call's arguments with values in place of symbolic tensors."""
-        values = {id(tensor): self._value(tensor) for tensor in node.arguments.keras_tensors}
+    def _traced(self, node: Node, call: Call, depth: int) -> list[Value] | None:
+        """Return the results of a layer from its traced ``call``; None where it is not exact.
+
+        A layer of Keras's own stays one opaque node unless all of its steps are known; of any other
+        layer, whose settings need not say what it computes, the known steps are kept.
+        """
+        if depth >= _DEEPEST or is_function(call.operation):
+            return None
+        trace = tracing.trace(node, call)
+        if trace is None:
+            return None
+        with self.nodes.attempt() as attempt:
+            for symbol, value in trace.inputs:
+                self._values[id(symbol)] = value
+            self._symbols.append(trace)
+            self._visit(trace.nodes, f"{call.name}/", depth + 1)
+            results = [self._values[id(tensor)] for tensor in trace.outputs]
+            open_extent = any(n < 0 for value in results for n in value.shape)
+            if open_extent or (attempt.opaque() and is_builtin(call.operation)):
+                return None
+            attempt.keep()
+            return results
+
+    def _filled(
+        self, node: Node, arguments: Sequence[Value]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[Value]]:
+        """Return the call's arguments with values in place of symbolic tensors and of variables."""
+        tensors = node.arguments.keras_tensors
+        values = {id(tensor): value for tensor, value in zip(tensors, arguments, strict=True)}
         args, kwargs = node.arguments.fill_in(values)
-        return tuple(args), dict(kwargs)
+        inputs = list(arguments)
+        if not is_function(node.operation):
+            return tuple(args), dict(kwargs), inputs
+        # A function may read variables as they are; its operands are in the order of arguments.
+        inputs = []
 
-    def _output_shapes(self, node: Node, inputs: Sequence[Value]) -> tuple[tuple[int, ...], ...]:
-        """Return output shapes at batch 1, computed anew where the model leaves extents open."""
+        def read(argument: Any) -> Any:
+            if tracing.is_variable(argument):
+                argument = self.nodes.weight(argument)
+            if isinstance(argument, Value):
+                inputs.append(argument)
+            elif isinstance(argument, list | tuple):
+                return type(argument)([read(part) for part in argument])
+            return argument
+
+        return tuple(map(read, args)), {key: read(kwargs[key]) for key in kwargs}, inputs
+
+    def _output_shapes(self, node: Node, inputs: Sequence[Value]) -> tuple[Shape, ...]:
+        """Return output shapes at batch 1, computed anew where the model leaves extents open.
+
+        A layer keeps the batch, a function may fold other axes into it.
+        """
         declared = [tuple(tensor.shape) for tensor in node.outputs]
-        if all(None not in shape[1:] for shape in declared):
+        keeps_batch = not is_function(node.operation) and all(v.shape[:1] == (1,) for v in inputs)
+        if all(None not in shape[int(keeps_batch) :] for shape in declared):
             return tuple(tuple(1 if n is None else int(n) for n in shape) for shape in declared)
         import keras
 
@@ -200,13 +192,6 @@ class _Builder:
                 f"{declared}; give an input shape such as (224, 224, 3)"
             )
         return (1, *(int(n) for n in requested))
-
-    def _unique(self, name: str) -> str:
-        unique, copy = name, 1
-        while unique in self._names:
-            unique, copy = f"{name}:{copy}", copy + 1
-        self._names.add(unique)
-        return unique
 
 
 def declared_shapes(model: object) -> dict[str, tuple[int | None, ...]]:
@@ -245,4 +230,5 @@ def _nodes(graph: LayerGraph) -> Iterator[Node]:
 
 
 def _input_name(tensor: KerasTensor) -> str:
-    return str(tensor._keras_history.operation.name)
+    operation: Layer = tensor._keras_history.operation
+    return str(operation.name)

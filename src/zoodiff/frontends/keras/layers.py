@@ -1,51 +1,48 @@
-"""Converts each Keras layer and operation to canonical nodes.
+"""Converts each layer of Keras to canonical nodes.
 
-The table ``_HANDLERS`` has one handler per class, by the names of Keras's own classes. A handler
-returns None for a setting that it cannot express exactly. Such a layer, and any layer without a
-handler, becomes an opaque node ``keras::ClassName`` with its parameters and plain settings.
+The table ``LAYERS`` has one handler per class, by the names of Keras's own classes. A handler
+returns None for a setting that it cannot express exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
+from math import prod
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.keras import recurrent
 from zoodiff.frontends.keras.attention import is_masked, multi_head_attention
 from zoodiff.frontends.keras.call import (
-    ACTIVATIONS,
     Call,
     Handler,
-    Shape,
+    Result,
     Value,
+    Weight,
     activate,
+    each,
+    in_any_order,
+    in_own_order,
+    is_known_activation,
+    on_images,
+    outputs_of,
     with_constant,
 )
-from zoodiff.frontends.keras.protocols import Layer
+from zoodiff.frontends.keras.functions.arithmetic import combined
+from zoodiff.frontends.keras.functions.elementwise import softmax_along
+from zoodiff.frontends.keras.functions.movements import reshaped
 from zoodiff.frontends.keras.windows import (
     average_pool,
     conv,
+    conv_transpose,
     cropping,
     depthwise_conv,
     global_pool,
     max_pool,
     separable_conv,
+    up_sampling,
     zero_padding,
 )
 from zoodiff.frontends.operations import Arithmetic
-from zoodiff.graph.ir import AttributeValue
-
-
-def translate(call: Call) -> list[str]:
-    """Add the nodes of one layer application and return the names of its outputs."""
-    kind = type(call.operation)
-    if kind.__module__.partition(".")[0] == "keras" and len(call.shapes) == 1:
-        handler = _HANDLERS.get(kind.__name__)
-        output = handler(call) if handler else None
-        if output is not None:
-            return [output]
-    return _opaque(call)
 
 
 def _dense(call: Call) -> str | None:
@@ -75,17 +72,20 @@ def _batch_normalization(call: Call) -> str | None:
     )
 
 
-def _layer_normalization(call: Call) -> str | None:
+def _layer_normalization(call: Call) -> Result:
     layer = call.operation
     if getattr(layer, "rms_scaling", False):
         return None
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    return call.emit(
+    if len(axes) > 1:
+        call = call.own_order()  # the weights are in the framework's order of these axes
+    name = call.emit(
         operations.layer_norm(
             map(call.axis, axes), epsilon=layer.epsilon, scale=layer.scale, center=layer.center
         ),
         variables=[layer.gamma, layer.beta],
     )
+    return Value(name, call.shapes[0], call.dtypes[0], image=call.image and call.rank == 4)
 
 
 def _pooled_tokens(op: str) -> Handler:
@@ -110,7 +110,7 @@ def _layer_scale(call: Call) -> str | None:
 def _custom_scale(call: Call) -> str | None:
     """Convert Inception-ResNet's CustomScaleLayer, ``inputs[0] + inputs[1] * scale``."""
     first, second = call.inputs
-    shape = call.builder.canonical(second.shape)
+    shape = call.in_graph(second.shape)
     scale = operations.arithmetic("Mul", value=float(call.operation.scale))
     scaled = call.emit(scale, inputs=[second.name], step="mul", shape=shape)
     return call.emit(operations.arithmetic("Add"), inputs=[first.name, scaled])
@@ -143,8 +143,7 @@ def _normalization(call: Call) -> str | None:
             operations.divided_by_deviation(axis, keras.config.epsilon()),
             inputs=[centred],
             step="div",
-            variables=[layer.adapt_variance, layer.count],
-            roles=["variance"],
+            variables=[Weight(layer.adapt_variance, "variance"), layer.count],
         )
     deviation = np.maximum(np.sqrt(np.asarray(layer.input_variance)), keras.config.epsilon())
     difference = with_constant(call, "Sub", data, layer.input_mean, step="sub")
@@ -153,65 +152,8 @@ def _normalization(call: Call) -> str | None:
     return with_constant(call, "Div", difference, deviation, step="div")
 
 
-def _reshape(call: Call) -> str | None:
-    """Add Flatten or Reshape, in the framework's order of elements.
-
-    Where that order differs from channels first, a Transpose is added, so that the graph computes
-    what the network computes.
-    """
-    source, target = call.inputs[0].shape, call.shapes[0]
-    canonical = call.builder.canonical
-    data = call.inputs[0].name
-    if call.channels_last and _order_matters(source):
-        data = call.emit(operations.transpose((0, 2, 3, 1)), step="to_channels_last", shape=source)
-    if len(target) == 2:
-        return call.emit(operations.flatten(), inputs=[data])
-    if call.channels_last and _order_matters(target):
-        reshaped = call.emit(operations.reshape(target), inputs=[data], shape=target)
-        back = operations.transpose((0, 3, 1, 2))
-        return call.emit(back, inputs=[reshaped], step="to_channels_first")
-    return call.emit(operations.reshape(canonical(target)), inputs=[data])
-
-
-def _order_matters(shape: Shape) -> bool:
-    return len(shape) == 4 and shape[3] > 1 and shape[1] * shape[2] > 1
-
-
 def _concatenate(call: Call) -> str | None:
     return call.emit(operations.concat(call.axis(call.operation.axis)))
-
-
-def _arithmetic(op: Arithmetic) -> Handler:
-    """Return the handler of layers over a list of tensors, and of operators with constants."""
-
-    def handler(call: Call) -> str | None:
-        operands = [*_flat(call.args), *_flat(call.kwargs.get(key) for key in ("x1", "x2"))]
-        constants = [operand for operand in operands if not isinstance(operand, Value)]
-        if not constants:
-            return _chain(call, op)
-        if len(operands) != 2 or len(call.inputs) != 1:
-            return None
-        first = operands[0] is constants[0]
-        return with_constant(call, op, call.inputs[0].name, constants[0], constant_first=first)
-
-    return handler
-
-
-def _chain(call: Call, op: Arithmetic) -> str | None:
-    """Combine a list of tensors by a binary operator, from the left."""
-    if len(call.inputs) < 2 or len({len(value.shape) for value in call.inputs}) != 1:
-        return None
-    (result, shape), *operands = ((value.name, value.shape) for value in call.inputs)
-    for position, (name, operand_shape) in enumerate(operands, start=1):
-        last = position == len(operands)
-        shape = tuple(max(a, b) for a, b in zip(shape, operand_shape, strict=True))
-        result = call.emit(
-            operations.arithmetic(op),
-            inputs=[result, name],
-            step="" if last else str(position),
-            shape=call.output if last else call.builder.canonical(shape),
-        )
-    return result
 
 
 def _nonzero(constant: object) -> bool:
@@ -220,29 +162,31 @@ def _nonzero(constant: object) -> bool:
     return bool(np.any(np.asarray(constant)))
 
 
-def _flat(values: Iterable[Any]) -> list[Any]:
-    """Return the operands in lists and tuples, nested in any way, in order."""
-    flat: list[Any] = []
-    for value in values:
-        if isinstance(value, list | tuple):
-            flat.extend(_flat(value))
-        elif value is not None:
-            flat.append(value)
-    return flat
+def _merged(op: Arithmetic) -> Handler:
+    """Return the handler of layers over a list of tensors, which are combined from the left."""
+
+    def handler(call: Call) -> Result:
+        result: Value | None = call.inputs[0]
+        others = call.inputs[1:]
+        if not others or len({len(value.shape) for value in call.inputs}) != 1:
+            return None
+        for position, value in enumerate(others, start=1):
+            step = "" if position == len(others) else str(position)
+            result = None if result is None else combined(call, op, result, value, step=step)
+        return result
+
+    return handler
+
+
+def _unchanged(call: Call) -> Result:
+    """Return the input of a layer without effect at inference."""
+    return call.inputs[0]
 
 
 def _activation(call: Call) -> str | None:
+    if not is_known_activation(call.operation.activation):
+        return None
     return activate(call, call.inputs[0].name, call.operation.activation, step=False)
-
-
-def _named(name: str) -> Handler:
-    """Return the handler of an operation that is one activation with its default arguments."""
-    return lambda call: call.emit(ACTIVATIONS[name])
-
-
-def _unary(op: str) -> Handler:
-    """Return the handler of an operation without settings."""
-    return lambda call: call.emit(operations.unary(op))
 
 
 def _relu(call: Call) -> str | None:
@@ -267,109 +211,118 @@ def _elu(call: Call) -> str | None:
     return call.emit(operations.elu(call.operation.alpha))
 
 
-def _gelu(call: Call) -> str | None:
-    return call.emit(operations.gelu(tanh=call.operation.approximate))
+def _softmax(call: Call) -> Result:
+    return None if is_masked(call.operation) else softmax_along(call, call.operation.axis)
 
 
-def _softmax(call: Call) -> str | None:
-    axis = call.operation.axis
-    if not isinstance(axis, int) or len(call.inputs) != 1:
+def _group_normalization(call: Call) -> str | None:
+    layer = call.operation
+    groups = int(layer.groups)
+    channels = call.canonical_input[1]
+    if call.rank != 4 or call.axis(layer.axis) != 1 or not 0 < groups <= channels:
         return None
-    return call.emit(operations.softmax(call.axis(axis)))
-
-
-def _nothing(call: Call) -> str | None:
-    """Return the input of a layer without effect at inference."""
-    return call.inputs[0].name
-
-
-def _opaque(call: Call) -> list[str]:
-    operation = call.operation
-    return call.builder.emit(
-        operations.opaque(f"keras::{type(operation).__name__}", _settings(operation)),
-        call.name,
-        inputs=[value.name for value in call.inputs],
-        shapes=[call.builder.canonical(shape) for shape in call.shapes],
-        dtypes=call.dtypes,
-        variables=getattr(operation, "weights", ()),
+    return call.emit(
+        operations.group_norm(
+            groups, epsilon=layer.epsilon, scale=layer.scale, center=layer.center
+        ),
+        variables=[layer.gamma, layer.beta],
     )
 
 
-def _settings(operation: Layer) -> dict[str, AttributeValue]:
-    """Return the plain values of a layer's configuration, or of an operation's attributes."""
-    try:
-        raw = operation.get_config()
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
-        raw = {key: value for key, value in vars(operation).items() if not key.startswith("_")}
-    dropped = {"name", "dtype", "trainable", "built"}
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in raw.items()
-        if key not in dropped and _plain(value)
-    }
+def _einsum_dense(call: Call) -> Result:
+    """Convert EinsumDense whose features are the last axes of the result, each index there once."""
+    layer = call.operation
+    equation = str(layer.equation).replace(" ", "")
+    left, _, result = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != 2 or any(
+        len(set(term)) != len(term) or not term.isalpha() for term in (*terms, result)
+    ):
+        return None
+    data, kernel = terms
+    extents = dict(zip(kernel, (int(n) for n in layer.kernel.shape), strict=True))
+    features = [letter for letter in result if letter not in data]
+    inside = [letter for letter in kernel if letter not in result]
+    if len(data) != call.rank or set(kernel) != set(features) | set(inside):
+        return None
+    if not features or not result.endswith("".join(features)) or not set(inside) <= set(data):
+        return None
+    if set(data) - set(inside) != set(result) - set(features):
+        return None
+    extents |= dict(zip(data, call.inputs[0].shape, strict=True))
+    call = replace(call, shapes=(tuple(extents[i] for i in result),))  # Keras may leave it open
+    inner, outer = (prod(extents[i] for i in letters) for letters in (inside, features))
+    bias = layer.bias
+    if bias is not None and tuple(bias.shape) != tuple(extents[i] for i in features):
+        return None
+    linear = operations.linear(inner, outer, bias=bias is not None, equation=equation)
+    output = call.emit(linear, variables=[layer.kernel, bias])
+    return outputs_of(call, activate(call, output, layer.activation))
 
 
-def _plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(isinstance(item, int) for item in value) or all(
-            isinstance(item, float) for item in value
-        )
-    return isinstance(value, bool | int | float | str)
+def _prelu(call: Call) -> str | None:
+    """Convert PReLU with one slope per channel."""
+    alpha = call.operation.alpha
+    channels = call.inputs[0].shape[-1]
+    if prod(int(n) for n in alpha.shape) != channels or int(alpha.shape[-1]) != channels:
+        return None
+    return call.emit(operations.prelu(axis=call.axis(-1)), variables=[alpha])
 
 
-_HANDLERS: dict[str, Handler] = {
-    **recurrent.HANDLERS,
-    "Activation": _activation,
-    "ActivityRegularization": _nothing,
-    "Add": _arithmetic("Add"),
-    "AlphaDropout": _nothing,
+_ON_IMAGES: dict[str, Handler] = {
     "AveragePooling2D": average_pool,
+    "Conv2D": conv,
+    "Conv2DTranspose": conv_transpose,
+    "Cropping2D": cropping,
+    "DepthwiseConv2D": depthwise_conv,
+    "GlobalAveragePooling2D": global_pool(operations.GLOBAL_AVERAGE_POOL),
+    "GlobalMaxPooling2D": global_pool(operations.GLOBAL_MAX_POOL),
+    "MaxPooling2D": max_pool,
+    "SeparableConv2D": separable_conv,
+    "UpSampling2D": up_sampling,
+    "GroupNormalization": _group_normalization,
+    "ZeroPadding2D": zero_padding,
+}
+_IN_ANY_ORDER: dict[str, Handler] = {
+    "Activation": _activation,
+    "Add": _merged("Add"),
     "BatchNormalization": _batch_normalization,
     "Concatenate": _concatenate,
-    "Conv2D": conv,
-    "Cropping2D": cropping,
     "CustomScaleLayer": _custom_scale,
     "Dense": _dense,
-    "DepthwiseConv2D": depthwise_conv,
-    "Divide": _arithmetic("Div"),
-    "Dropout": _nothing,
     "ELU": _elu,
-    "Flatten": _reshape,
-    "GaussianDropout": _nothing,
-    "GaussianNoise": _nothing,
-    "Gelu": _gelu,
-    "GlobalAveragePooling1D": _pooled_tokens("ReduceMean"),
-    "GlobalAveragePooling2D": global_pool(operations.GLOBAL_AVERAGE_POOL),
-    "GlobalMaxPooling1D": _pooled_tokens("ReduceMax"),
-    "GlobalMaxPooling2D": global_pool(operations.GLOBAL_MAX_POOL),
-    "HardSigmoid": _named("hard_sigmoid"),
-    "HardSilu": _named("hard_silu"),
-    "Identity": _nothing,
     "LayerNormalization": _layer_normalization,
     "LayerScale": _layer_scale,
     "LeakyReLU": _leaky_relu,
-    "LeakyRelu": _leaky_relu,
-    "MaxPooling2D": max_pool,
-    "Maximum": _arithmetic("Max"),
-    "Minimum": _arithmetic("Min"),
-    "MultiHeadAttention": multi_head_attention,
-    "Multiply": _arithmetic("Mul"),
-    "Negative": _unary("Neg"),
+    "Maximum": _merged("Max"),
+    "Minimum": _merged("Min"),
+    "Multiply": _merged("Mul"),
     "Normalization": _normalization,
+    "PReLU": _prelu,
     "ReLU": _relu,
-    "Relu": _named("relu"),
-    "Relu6": _named("relu6"),
     "Rescaling": _rescaling,
-    "Reshape": _reshape,
-    "SeparableConv2D": separable_conv,
-    "Sigmoid": _named("sigmoid"),
-    "Silu": _named("silu"),
-    "Softmax": _softmax,
-    "SpatialDropout2D": _nothing,
-    "StochasticDepth": _nothing,
-    "Subtract": _arithmetic("Sub"),
-    "Tanh": _named("tanh"),
-    "TrueDivide": _arithmetic("Div"),
-    "ZeroPadding2D": zero_padding,
+    "Subtract": _merged("Sub"),
 }
-"""Class name of a Keras layer or operation -> its handler; anything else is opaque."""
+_IN_OWN_ORDER: dict[str, Handler] = {
+    **recurrent.HANDLERS,
+    "EinsumDense": _einsum_dense,
+    "GlobalAveragePooling1D": _pooled_tokens("ReduceMean"),
+    "GlobalMaxPooling1D": _pooled_tokens("ReduceMax"),
+    "MultiHeadAttention": multi_head_attention,
+}
+READING_ALL = frozenset({*recurrent.HANDLERS, "MultiHeadAttention"})
+"""Layers whose handlers read more than one argument of the call."""
+_WITHOUT_EFFECT = (
+    *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
+    *("Identity", "SpatialDropout1D", "SpatialDropout2D", "StochasticDepth"),
+)
+LAYERS: dict[str, Handler] = {
+    **each(on_images, _ON_IMAGES),
+    **each(in_any_order, _IN_ANY_ORDER),
+    **each(in_own_order, _IN_OWN_ORDER),
+    **dict.fromkeys(_WITHOUT_EFFECT, _unchanged),
+    "Flatten": reshaped,
+    "Reshape": reshaped,
+    "Softmax": _softmax,
+}
+"""Class name of a layer of Keras -> its handler; anything else is opaque."""

@@ -39,6 +39,7 @@ class History(Protocol):
     """The origin of a symbolic tensor."""
 
     operation: Layer
+    node_index: int
 
 
 class Arguments(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.keras.attention import is_masked
-from zoodiff.frontends.keras.call import Call, Handler, Shape
+from zoodiff.frontends.keras.call import Call, Handler, Shape, Weight
 from zoodiff.frontends.operations import Cut, Operation, Recurrence
 from zoodiff.frontends.operations.recurrent import (
     Cell,
@@ -47,12 +47,11 @@ def _converted(call: Call, layers: Sequence[Any], direction: Direction) -> str |
     _, steps, features = call.inputs[0].shape
     if steps < 1 or any(len(layer.cell.kernel.shape) != 2 for layer in layers):
         return None
-    variables, roles, layouts = [], [], []
-    for layer in layers:
-        for variable, role, axes in _weights(layer):
-            variables.append(variable)
-            roles.append(role)
-            layouts.append(f"{axes}:{_GATES[kind.op]}")
+    weights = [
+        Weight(variable, role, f"{axes}:{_GATES[kind.op]}")
+        for layer in layers
+        for variable, role, axes in _weights(layer)
+    ]
     data = (steps, 1, features)
     extents = (steps, *kind.states_shape(data))
 
@@ -64,9 +63,7 @@ def _converted(call: Call, layers: Sequence[Any], direction: Direction) -> str |
         kind.operation,
         inputs=[turned],
         shape=extents,
-        variables=variables,
-        roles=roles,
-        layouts=layouts,
+        variables=weights,
     )
     if not sequences:
         state = last_state(add, sequence, extents, direction)

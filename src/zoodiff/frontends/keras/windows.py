@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.keras.call import Call, Handler, activate, native_layout
@@ -19,14 +20,21 @@ def _window(
         return None
     if not native_layout(call):
         return None
-    pads = [0, 0, 0, 0]
-    if layer.padding == "same":
-        for position, size in enumerate(call.canonical_input[2:]):
-            before, after = same_pads(
-                size, kernel[position], strides[position], dilations[position]
-            )
-            pads[position], pads[position + 2] = before, after
-    return Window(kernel, strides, pads, dilations)
+    window = Window(kernel, strides, [0, 0, 0, 0], dilations)
+    return padded(call.canonical_input[2:], window, layer.padding)
+
+
+def padded(sizes: Sequence[int], window: Window, padding: str) -> Window | None:
+    """Return a window with the pads of Keras's padding for an image; None for another padding."""
+    if padding == "valid":
+        return window
+    if padding != "same":
+        return None
+    pairs = [
+        same_pads(*row)
+        for row in zip(sizes, window.kernel, window.strides, window.dilations, strict=True)
+    ]
+    return replace(window, pads=[pair[end] for end in (0, 1) for pair in pairs])
 
 
 def conv(call: Call) -> str | None:
@@ -42,6 +50,35 @@ def conv(call: Call) -> str | None:
         variables=[layer.kernel, layer.bias],
     )
     return activate(call, output, layer.activation)
+
+
+def conv_transpose(call: Call) -> str | None:
+    """Convert Conv2DTranspose, whose result Keras gives its extents; pads are what is over."""
+    layer = call.operation
+    if call.rank != 4 or not native_layout(call) or getattr(layer, "groups", 1) != 1:
+        return None
+    kernel, strides, dilations = layer.kernel_size, layer.strides, layer.dilation_rate
+    pads, added = [0, 0, 0, 0], [0, 0]
+    for place, (size, output) in enumerate(
+        zip(call.canonical_input[2:], call.output[2:], strict=True)
+    ):
+        whole = (size - 1) * strides[place] + (kernel[place] - 1) * dilations[place] + 1
+        over = whole - output
+        if layer.padding not in {"same", "valid"} or (over > 0 and layer.padding == "valid"):
+            return None
+        added[place] = max(-over, 0)
+        pads[place], pads[place + 2] = max(over, 0) // 2, max(over, 0) - max(over, 0) // 2
+    output_name = call.emit(
+        operations.conv_transpose(
+            Window(kernel, strides, pads, dilations),
+            group=1,
+            out_channels=layer.filters,
+            bias=layer.use_bias,
+            output_padding=added,
+        ),
+        variables=[layer.kernel, layer.bias],
+    )
+    return activate(call, output_name, layer.activation)
 
 
 def depthwise_conv(call: Call) -> str | None:
@@ -121,6 +158,30 @@ def global_pool(pool: Operation) -> Handler:
         return call.emit(operations.flatten(), inputs=[pooled], step="flatten")
 
     return handler
+
+
+def up_sampling(call: Call) -> str | None:
+    """Convert UpSampling2D: elements are repeated, or interpolated as a resize does it."""
+    layer = call.operation
+    if not native_layout(call):
+        return None
+    height, width = call.canonical_input[2:]
+    rows, columns = (int(n) for n in layer.size)
+    if layer.interpolation == "nearest":
+        scales = [1.0, 1.0, float(rows), float(columns)]
+        return call.emit(operations.resampled("nearest", "asymmetric", scales=scales))
+    return resized(call, layer.interpolation, (height * rows, width * columns))
+
+
+def resized(call: Call, interpolation: str, sizes: Sequence[int]) -> str | None:
+    """Add a resize of an image with pixels around their centres; None for other interpolations."""
+    mode = {"bilinear": "linear", "nearest": "nearest"}.get(interpolation)
+    if mode is None or tuple(sizes) != call.output[2:]:
+        return None
+    if mode == "nearest":
+        half = operations.resized(mode, sizes, align_corners=False, half_pixel_centers=True)
+        return call.emit(half)
+    return call.emit(operations.resampled(mode, "half_pixel", sizes=call.output))
 
 
 def zero_padding(call: Call) -> str | None:

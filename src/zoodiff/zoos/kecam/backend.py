@@ -76,7 +76,9 @@ class KecamBackend:
         """
         from zoodiff.frontends.keras.functional import to_graph
 
-        return to_graph(self.structure(model, weights))
+        structure = self.structure(model, weights)
+        with package.as_keras_2(self._keras):  # layers are called again where they are traced
+            return to_graph(structure)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return scalars in trainable weights and in all others, as Keras counts them."""
