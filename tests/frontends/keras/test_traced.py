@@ -227,6 +227,35 @@ def test_a_trace_leaves_the_model_as_it_was() -> None:
     assert set(named_variables(model)) == {variable.path for variable in model.weights}
 
 
+class Unbuilt(layers.Layer):  # type: ignore[misc, name-defined]
+    """A layer that is called though its model was declared without it, and one that never is."""
+
+    def __init__(self, makes_weights: bool, **how: Any) -> None:
+        super().__init__(**how)
+        self.inner = layers.Dense(6) if makes_weights else layers.Add()
+        self.never = layers.Dense(3)
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x) if isinstance(self.inner, layers.Dense) else self.inner([x, x * 2.0])
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+
+@pytest.mark.parametrize("makes_weights", [False, True])
+def test_a_trace_builds_no_layer(makes_weights: bool) -> None:
+    layer = Unbuilt(makes_weights)
+    model = network(layer, TOKENS)
+    assert not layer.inner.built
+    ops_found = {node.op for node in to_graph(model).nodes}
+    assert ops_found == ({"keras::Unbuilt"} if makes_weights else {"Mul", "Add"})
+    assert not layer.inner.built
+    assert not layer.weights
+
+
 class Unknown(layers.Layer):  # type: ignore[misc, name-defined]
     """A step that zoodiff does not know, between two that it does."""
 

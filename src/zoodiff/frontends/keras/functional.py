@@ -11,6 +11,7 @@ function of ``keras.ops``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from zoodiff.errors import MeasurementError
@@ -18,7 +19,13 @@ from zoodiff.frontends.keras import tracing
 from zoodiff.frontends.keras.call import Call, Shape, Value, outputs_of
 from zoodiff.frontends.keras.nodes import Nodes
 from zoodiff.frontends.keras.protocols import KerasTensor, Layer, LayerGraph, Model, Node, Variable
-from zoodiff.frontends.keras.translation import is_builtin, is_function, opaque, translated
+from zoodiff.frontends.keras.translation import (
+    is_builtin,
+    is_function,
+    is_known,
+    opaque,
+    translated,
+)
 from zoodiff.graph.ir import Graph
 
 SOURCE = "keras"
@@ -103,16 +110,23 @@ class _Walk:
             inputs=tuple(inputs),
             args=args,
             kwargs=kwargs,
-            shapes=self._output_shapes(node, arguments),
+            shapes=(),
             dtypes=tuple(str(tensor.dtype) for tensor in node.outputs),
             builder=self.nodes,
         )
-        with self.nodes.attempt() as attempt:
-            results = outputs_of(call, translated(call))
-            if results is not None:
-                attempt.keep()
-                return results
-        return self._traced(node, call, depth) or opaque(call)
+        if is_known(operation):
+            call = replace(call, shapes=self._output_shapes(node, arguments))
+            with self.nodes.attempt() as attempt:
+                results = outputs_of(call, translated(call))
+                if results is not None:
+                    attempt.keep()
+                    return results
+        traced = self._traced(node, call, depth)
+        if traced is not None:
+            return traced
+        # Keras may have to run a layer of others to say what shapes it returns.
+        shapes = call.shapes or self._output_shapes(node, arguments)
+        return opaque(replace(call, shapes=shapes))
 
     def _traced(self, node: Node, call: Call, depth: int) -> list[Value] | None:
         """Return the results of a layer from its traced ``call``; None where it is not exact.

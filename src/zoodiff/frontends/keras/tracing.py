@@ -53,18 +53,21 @@ def trace(node: Node, call: Call) -> Trace | None:
     open_extent = any(n < 0 for value in call.inputs for n in value.shape)
     if open_extent or call.kwargs.get("training") is True or not _traceable(layer):
         return None
+    unbuilt = [part for part in layer._flatten_layers() if not part.built]
     with _unchanged(layer):
         try:
-            return _traced(node, call)
+            steps = _traced(node, call)
         except Exception:  # code of others, on tensors that it was not written for
             return None
+        # A layer that was built only now has weights that the model does not have.
+        return None if any(part.weights for part in unbuilt) else steps
 
 
 def _traceable(layer: Layer) -> bool:
-    """Whether a layer can be traced: built throughout, unmasked, not quantised."""
-    parts = list(layer._flatten_layers())
+    """Whether a layer can be traced: built, unmasked, not quantised."""
+    parts = layer._flatten_layers()
     quantised = any(getattr(part, "quantization_mode", None) is not None for part in parts)
-    return all(part.built for part in parts) and not quantised and not is_masked(layer)
+    return bool(layer.built) and not quantised and not is_masked(layer)
 
 
 def _traced(node: Node, call: Call) -> Trace | None:
@@ -157,18 +160,34 @@ def _nodes_behind(outputs: Sequence[KerasTensor], inputs: set[int]) -> list[Node
 
 @contextmanager
 def _unchanged(layer: Layer) -> Iterator[None]:
-    """Restore what calls leave behind: Keras's counts of names, and records of calls."""
+    """Restore what calls leave behind: Keras's counts of names, records of calls, what is built."""
     from keras.src.backend.common import global_state
 
     names = copy(global_state.get_global_attribute("object_name_uids"))
+    parts = list(layer._flatten_layers())
+    unbuilt = [(vars(part), _contents(vars(part))) for part in parts if not part.built]
     records = [
         (calls, len(calls))
-        for part in layer._flatten_layers()
+        for part in parts
         for calls in (part._inbound_nodes, part._outbound_nodes)
     ]
     try:
         yield
     finally:
+        for state, before in unbuilt:
+            state.clear()
+            for key, (value, entries) in before.items():
+                state[key] = value
+                if entries is not None:
+                    list.__setitem__(value, slice(None), entries)
         global_state.set_global_attribute("object_name_uids", names)
         for calls, count in records:
             del calls[count:]
+
+
+def _contents(state: dict[str, Any]) -> dict[str, tuple[Any, list[Any] | None]]:
+    """Return the attributes of a layer, with the entries of those that are lists."""
+    return {
+        key: (value, list(value) if isinstance(value, list) else None)
+        for key, value in state.items()
+    }

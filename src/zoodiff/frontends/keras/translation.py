@@ -33,6 +33,11 @@ def is_builtin(operation: object) -> bool:
     return type(operation).__module__.partition(".")[0] == "keras"
 
 
+def is_known(operation: object) -> bool:
+    """Whether there is a handler for an operation, or it is a function."""
+    return is_function(operation) or _layer_kind(type(operation)) in LAYERS
+
+
 def translated(call: Call) -> Result:
     """Add the nodes of a known layer or function and return its outputs; None for others."""
     if call.kwargs.get("training") is True:
