@@ -33,9 +33,10 @@ class Parameter:
     ``layout`` names the axes of ``shape`` as the framework stores them, for weights that frameworks
     store differently: ``OIHW`` for a convolution (``I`` counts the channels of one group), ``OI``
     for a linear layer; ``HWIO``, ``HWIM`` (TensorFlow's depthwise kernels: output channel
-    ``i * M + m``), ``IO``, ``IOHW`` (transposed convolutions), ``GOIHW`` (OpenVINO's kernels, with
-    an axis for the groups) and so on. Of a recurrent layer it names axes and gates (``OI:ifco``,
-    see ``graph.recurrent``). It is empty where the stored shape is the canonical one.
+    ``i * M + m``), ``IO``, ``IOHW`` (transposed convolutions), ``LIO`` (Keras's kernels along one
+    axis), ``GOIHW`` (OpenVINO's kernels, with an axis for the groups) and so on. Of a recurrent
+    layer it names axes and gates (``OI:ifco``, see ``graph.recurrent``). It is empty where the
+    stored shape is the canonical one.
 
     ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)``, ``("transpose",
     axes)``, ``("part", (first row, end row))`` or ``("order", rows)``, that convert the stored

@@ -155,6 +155,16 @@ TRACED = {
         lambda: layers.Conv2DTranspose(3, 3, padding="same"),
         IMAGE,
     ),
+    "convolution of tokens": (
+        lambda: layers.Conv1D(5, 3, strides=2, padding="same", activation="relu"),
+        lambda: layers.Conv1D(5, 3, strides=2, padding="causal", activation="relu"),
+        TOKENS,
+    ),
+    "dilated convolution of tokens": (
+        lambda: layers.Conv1D(4, 2, dilation_rate=2, padding="causal", groups=2),
+        lambda: layers.Conv1D(4, 2, dilation_rate=2, padding="causal"),
+        TOKENS,
+    ),
     "permuted": (lambda: layers.Permute((3, 1, 2)), lambda: layers.Permute((3, 2, 1)), IMAGE),
     "own activation": (
         lambda: layers.Activation(lambda x: x * ops.relu6(x + 3.0) / 6.0),

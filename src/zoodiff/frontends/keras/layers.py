@@ -33,6 +33,7 @@ from zoodiff.frontends.keras.functions.movements import reshaped
 from zoodiff.frontends.keras.windows import (
     average_pool,
     conv,
+    conv_of_tokens,
     conv_transpose,
     cropping,
     depthwise_conv,
@@ -305,6 +306,7 @@ _IN_ANY_ORDER: dict[str, Handler] = {
 }
 _IN_OWN_ORDER: dict[str, Handler] = {
     **recurrent.HANDLERS,
+    "Conv1D": conv_of_tokens,
     "EinsumDense": _einsum_dense,
     "GlobalAveragePooling1D": _pooled_tokens("ReduceMean"),
     "GlobalMaxPooling1D": _pooled_tokens("ReduceMax"),

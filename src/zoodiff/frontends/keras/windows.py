@@ -52,6 +52,40 @@ def conv(call: Call) -> str | None:
     return activate(call, output, layer.activation)
 
 
+def conv_of_tokens(call: Call) -> str | None:
+    """Convert Conv1D, whose data becomes (batch, channels, places) for it."""
+    layer = call.operation
+    (kernel,), (stride,), (dilation,) = layer.kernel_size, layer.strides, layer.dilation_rate
+    if call.rank != 3 or layer.data_format != "channels_last":
+        return None
+    batch, places, channels = call.inputs[0].shape
+    reach = (kernel - 1) * dilation
+    pads = {
+        "valid": (0, 0),
+        "causal": (reach, 0),
+        "same": same_pads(places, kernel, stride, dilation),
+    }
+    if layer.padding not in pads:
+        return None
+    turned = (batch, channels, places)
+    turn = operations.transpose((0, 2, 1))
+    data = call.emit(turn, shape=turned, step="channels_first")
+    window = Window([kernel], [stride], pads[layer.padding], [dilation])
+    convolution = operations.conv(
+        window, group=layer.groups, out_channels=layer.filters, bias=layer.use_bias
+    )
+    output = (call.shapes[0][0], layer.filters, call.shapes[0][1])
+    result = call.emit(
+        convolution,
+        inputs=[data],
+        shape=output,
+        step="conv",
+        variables=[layer.kernel, layer.bias],
+    )
+    result = call.emit(turn, inputs=[result])
+    return activate(call, result, layer.activation)
+
+
 def conv_transpose(call: Call) -> str | None:
     """Convert Conv2DTranspose, whose result Keras gives its extents; pads are what is over."""
     layer = call.operation

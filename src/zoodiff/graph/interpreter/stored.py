@@ -60,7 +60,8 @@ def _canonical(
         raise MeasurementError(
             f"the graph does not say how the weights {parameter.name} of {node.name} are stored"
         )
-    return ordered(array, parameter.layout, _ORDERS[node.op])
+    target = "OIL" if "L" in parameter.layout else _ORDERS[node.op]
+    return ordered(array, parameter.layout, target)
 
 
 def ordered(array: Array, layout: str, target: str) -> Array:

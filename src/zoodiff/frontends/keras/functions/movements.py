@@ -28,6 +28,8 @@ def reshaped(call: Call) -> Result:
     source, target = call.inputs[0].shape, call.shapes[0]
     if any(n < 0 for n in (*source, *target)) or prod(source) != prod(target):
         return None
+    if call.inputs[0].image and _order_matters(source) and target == _tokens(source):
+        return _as_tokens(call.as_held())
     call = call.own_order() if _order_matters(source) else call.as_held()
     if len(target) == 2 and target[0] == source[0]:
         return call.emit(operations.flatten(), shape=target)
@@ -39,6 +41,22 @@ def reshaped(call: Call) -> Result:
 
 def _order_matters(shape: Shape) -> bool:
     return len(shape) == 4 and shape[3] > 1 and shape[1] * shape[2] > 1
+
+
+def _tokens(image: Shape) -> Shape:
+    batch, height, width, channels = image
+    return (batch, height * width, channels)
+
+
+def _as_tokens(call: Call) -> str:
+    """Join height and width of an image to one axis, before the channels become the last one.
+
+    So other frameworks write patches as tokens; the order of elements is that of a reshape.
+    """
+    batch, places, channels = call.shapes[0]
+    flat = (batch, channels, places)
+    joined = call.emit(operations.reshape(flat), shape=flat, step="joined")
+    return call.emit(operations.transpose((0, 2, 1)), inputs=[joined])
 
 
 def _reshape(call: Call) -> Result:

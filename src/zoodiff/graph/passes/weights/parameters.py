@@ -1,7 +1,8 @@
 r"""Set the views that bring weights to the canonical order of axes.
 
 Frameworks store a kernel :math:`W` as ``OIHW`` (PyTorch, ONNX), ``HWIO`` (TensorFlow, Keras),
-``OHWI`` (TFLite), or, for a depthwise one, ``HWIM`` with output channel :math:`c M + m`. These are
+``OHWI`` (TFLite), or, for a depthwise one, ``HWIM`` with output channel :math:`c M + m`. Kernels
+along one axis are ``LIO`` (Keras), or ``OIL`` in the canonical order. These are
 permutations and regroupings of the same numbers, as is OpenVINO's ``GOIHW`` with output channel
 :math:`g O + o`. The canonical order is ``OIHW`` for
 convolutions (``IOHW`` for transposed ones) and ``OI`` for linear layers; ``Parameter.view`` holds
@@ -26,9 +27,11 @@ _TARGETS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 def run(graph: MutableGraph) -> None:
     """Set the views of all weights that are not stored canonically."""
     for node in graph.of(*_TARGETS):
-        target = _TARGETS[node.op]
         node.parameters = [
-            canonical(p, target) if p.role == "weight" and p.layout else p for p in node.parameters
+            canonical(p, "OIL" if "L" in p.layout else _TARGETS[node.op])
+            if p.role == "weight" and p.layout
+            else p
+            for p in node.parameters
         ]
         width = node.attributes.get("out_features" if node.op == "Gemm" else "out_channels")
         node.parameters = [
