@@ -88,10 +88,8 @@ def _layout(
         # Stored with more axes, all but two of extent 1.
         plain = sum(n != 1 for n in shape) == 2 and "equation" not in attributes
         return "".join(next(wide) if n != 1 else "1" for n in shape) if plain else ""
-    if len(shape) == 3 and op == "Conv" and store == "HWIO":
-        return "LIO"
     if len(shape) != 4:
-        return ""
+        return "LIO" if len(shape) == 3 and op == "Conv" and store == "HWIO" else ""
     if op == "ConvTranspose":
         return "IOHW" if store == "OIHW" else "HWOI"
     if store == "HWIO" and group != 1 and shape[2] == group and group * shape[3] == out:

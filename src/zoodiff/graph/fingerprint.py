@@ -17,6 +17,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.recurrent import GATES, whole_parameters
 
 SCHEME = "zd3"
 """Version of the scheme (frontends, passes, labels and text), the prefix of every fingerprint.
@@ -196,7 +197,7 @@ def _listing(graph: LayerGraph, colours: Sequence[str]) -> str:
         names = [
             shared.setdefault(parameter.name, len(shared))
             for node in (layer.node, *layer.chain)
-            for parameter in node.parameters
+            for parameter in (whole_parameters if node.op in GATES else list)(node.parameters)
             if parameter.role != "recurrent_bias"  # which may be part of another bias
         ]
         lines.append(f"{layer.label!r} {read} {names}")

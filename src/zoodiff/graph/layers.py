@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from zoodiff.graph.ir import Graph, Node
+from zoodiff.graph.recurrent import GATES, whole_parameters
 
 _ANCHORS = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm"})
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
@@ -293,7 +294,8 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
     # For elementwise operators, the attributes say how the operand is broadcast.
     shapes: tuple[tuple[int, ...], ...] = ()
     if node.op not in {"Add", "Mul"}:  # two biases of a recurrent layer may be stored as their sum
-        shapes = tuple(p.shape for p in node.parameters if p.role != "recurrent_bias")
+        own = whole_parameters(node.parameters) if node.op in GATES else node.parameters
+        shapes = tuple(p.shape for p in own if p.role != "recurrent_bias")
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
     scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")
     return (node.op, settings, rounded(scaling), shapes), core

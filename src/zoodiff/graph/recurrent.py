@@ -8,13 +8,16 @@ Frameworks store the kernels of all gates as one tensor, in orders of their own:
 ONNX       (D, G * H, I)           i o f c, z r h              (D, 2 * G * H)
 PyTorch    (G * H, I)              i f c o, r z h              two of (G * H)
 Keras      (I, G * H)              i f c o, z r h              (G * H), or (2, G * H)
+LiteRT     (H, I) for each gate    i, f, c, o                  (H) for each gate
 =========  ======================  ==========================  ===========================
 
 D are directions, G gates, H hidden and I input features. ``Parameter.layout`` of a stored tensor is
 its axes, a colon, and its gates: ``DOI:iofc``, ``OI:ifco``, ``IO:zrh``; ``2`` is an axis of two
 biases, ``B`` an axis along which two biases are joined. In a canonical graph every direction has
 parameters of its own with ONNX's order of gates: ``weight``, ``recurrence``, ``bias``,
-``recurrent_bias``, first of the forward and then of the backward direction.
+``recurrent_bias``, first of the forward and then of the backward direction. What is stored per gate
+is several parameters of one role, in the order of gates; their rows, one after another, are those
+of the one tensor.
 
 Two biases act as their sum, except those of gate h of a GRU whose reset gate multiplies the product
 with the hidden state: :math:`g(W x + b + r (R h + b_R))`.
@@ -59,15 +62,69 @@ def canonical_parameters(
     """
     if not is_stored(parameters):
         return list(parameters)
-    directions: list[dict[str, Parameter]] = [{} for _ in range(directions_of(attributes))]
+    directions: list[dict[str, dict[str, Parameter]]] = [
+        {} for _ in range(directions_of(attributes))
+    ]
     for parameter in parameters:
         axes, _, gates = parameter.layout.partition(":")
         for role, part, letters in _parts(parameter, axes):
-            place = next((d for d in directions if role not in d), None)
+            place = next(
+                (d for d in directions if set(gates).isdisjoint("".join(d.get(role, ())))), None
+            )
             if place is None:
                 raise ValueError(f"{parameter.name} is one {role} too many")
-            place[role] = _in_order(part, letters, gates, GATES[op])
-    return [direction[role] for direction in directions for role in ROLES if role in direction]
+            target = gates if len(gates) == 1 else GATES[op]
+            place.setdefault(role, {})[gates] = _in_order(part, letters, gates, target)
+    return [
+        part
+        for direction in directions
+        for role in ROLES
+        for part in _by_gate(direction.get(role, {}), GATES[op], role)
+    ]
+
+
+def _by_gate(parts: Mapping[str, Parameter], gates: str, role: str) -> list[Parameter]:
+    """Return the parts of one role in the order of gates."""
+    if len(parts) < 2:
+        if any(len(letters) != len(gates) for letters in parts):
+            raise ValueError(f"it has a {role} for some gates only")
+        return list(parts.values())
+    if sorted(parts) != sorted(gates):
+        raise ValueError(f"it has a {role} for other gates")
+    return [parts[gate] for gate in gates]
+
+
+def whole_parameters(parameters: Sequence[Parameter]) -> list[Parameter]:
+    """Return the parameters of a canonical recurrent layer as if none were stored per gate.
+
+    Each has the name of its first part, and the rows of all parts. Parameters of other roles are
+    returned as they are.
+    """
+    if (
+        not parameters
+        or parameters[0].role != "weight"
+        or any(p.role not in ROLES for p in parameters)
+    ):
+        return list(parameters)
+    whole: list[Parameter] = []
+    for direction in by_role([parameter.role for parameter in parameters]):
+        for places in direction.values():
+            first = parameters[places[0]]
+            rows = sum(parameters[k].shape[0] for k in places)
+            whole.append(replace(first, shape=(rows, *first.shape[1:])))
+    return whole
+
+
+def by_role(roles: Sequence[str]) -> list[dict[str, list[int]]]:
+    """Return for each direction of a canonical layer the places of its parameters by role."""
+    directions: list[dict[str, list[int]]] = []
+    for place, role in enumerate(roles):
+        if role == "weight" and (not directions or set(directions[-1]) - {"weight"}):
+            directions.append({})
+        if not directions:
+            raise ValueError(f"it has a {role} before its first weight")
+        directions[-1].setdefault(role, []).append(place)
+    return directions
 
 
 def _parts(parameter: Parameter, axes: str) -> Iterator[tuple[str, Parameter, str]]:
@@ -147,14 +204,19 @@ def directions(
     A bias that a layer does not have is zero. Raises ValueError for weights that are not those of
     a canonical recurrent layer.
     """
-    starts = [k for k, role in enumerate(roles) if role == "weight"]
-    if len(starts) != directions_of(attributes) or len(roles) != len(arrays):
+    each = by_role(roles)
+    if len(each) != directions_of(attributes) or len(roles) != len(arrays):
         raise ValueError("it has weights for another number of directions")
-    ends = [*starts[1:], len(roles)]
     return [
-        _direction(op, attributes, dict(zip(roles[a:b], arrays[a:b], strict=True)))
-        for a, b in zip(starts, ends, strict=True)
+        _direction(op, attributes, {role: _joined(arrays, at) for role, at in places.items()})
+        for places in each
     ]
+
+
+def _joined(arrays: Sequence[NDArray[Any]], places: Sequence[int]) -> NDArray[Any]:
+    """Return the array of one role; what is stored per gate is joined."""
+    parts = [arrays[place] for place in places]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _direction(

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.layers import Layer
-from zoodiff.graph.recurrent import GATES
+from zoodiff.graph.recurrent import GATES, by_role, whole_parameters
 from zoodiff.graph.weights import Weights
 
 
@@ -66,6 +66,8 @@ def _recurrent(
     What is left over of two biases is added to the one that the second has. Biases that it lacks
     are set to zero in the first.
     """
+    if len(mine) != len(whole_parameters(mine)) or len(theirs) != len(whole_parameters(theirs)):
+        return _per_gate(mine, theirs, weights, moved)
     kernels = [[p for p in side if not p.role.endswith("bias")] for side in (mine, theirs)]
     if [p.shape for p in kernels[0]] != [p.shape for p in kernels[1]]:
         return False
@@ -87,6 +89,21 @@ def _recurrent(
         elif left:
             for p in left:
                 weights[p.name] = np.zeros(p.shape)
+    return True
+
+
+def _per_gate(mine: Sequence[Any], theirs: Sequence[Any], weights: Weights, moved: Weights) -> bool:
+    """Move the weights of a recurrent layer of which one side is stored per gate."""
+    sides = [by_role([p.role for p in side]) for side in (mine, theirs)]
+    wholes = [[(p.role, p.shape) for p in whole_parameters(side)] for side in (mine, theirs)]
+    if wholes[0] != wholes[1]:
+        return False
+    for source, target in zip(*sides, strict=True):
+        for role, places in target.items():
+            whole = np.concatenate([weights[mine[k].name] for k in source[role]])
+            ends = np.cumsum([theirs[k].shape[0] for k in places])[:-1]
+            for k, part in zip(places, np.split(whole, ends), strict=True):
+                moved[theirs[k].name] = part
     return True
 
 

@@ -190,10 +190,13 @@ class Builder:
         inputs: Sequence[str],
         shape: tuple[int, ...],
         dtype: str,
+        parameters: Sequence[Parameter] = (),
     ) -> str:
         """Add an intermediate node and return its output."""
         output = Tensor(self._unique(name), shape, dtype)
-        self._builder.add(operation, output.name, inputs=inputs, outputs=[output])
+        self._builder.add(
+            operation, output.name, inputs=inputs, outputs=[output], parameters=parameters
+        )
         return output.name
 
     def bind(self, index: int, *, last: str | None = None, first: str | None = None) -> None:
@@ -227,6 +230,8 @@ def activation(operator: FileOperator, output: FileTensor) -> Operation | None:
 
     A quantised result cannot leave the range of its integers; see the pass ``quantisation``.
     """
+    if operator.name in WITH_CELLS:
+        return None
     fused = _FUSED.get(operator.options.get("FusedActivationFunction", 0))
     q, bounds = output.quantization, _BOUNDS.get(output.dtype)
     if fused is not None or operator.name not in _SATURATING or q is None or bounds is None:
@@ -235,6 +240,11 @@ def activation(operator: FileOperator, output: FileTensor) -> Operation | None:
     return None if clamp is None else Operation(*clamp)
 
 
+WITH_CELLS = frozenset(
+    {"BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN"}
+    | {"UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"}
+)
+"""Recurrent operators, whose activation is one of their cell and not of their result."""
 _FUSED: dict[int, Operation] = {
     1: operations.RELU,
     2: operations.clip(-1.0, 1.0),

@@ -97,7 +97,7 @@ def weights_of(path: Path) -> dict[str, FileWeight]:
 
 def _check(network: FileNetwork, operator: FileOperator, available: set[int], name: str) -> None:
     for index in operator.inputs:
-        if index >= 0 and index not in available:
+        if index >= 0 and index not in available and not network.tensors[index].variable:
             raise MeasurementError(
                 f"the operator {operator.name} of {name} reads {network.tensors[index].name}, "
                 "which nothing before it computes"

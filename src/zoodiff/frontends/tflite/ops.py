@@ -13,8 +13,8 @@ from math import prod
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import LinearOrder
 from zoodiff.frontends.operations import Arithmetic, Extents, Operation
-from zoodiff.frontends.tflite import reshaping
-from zoodiff.frontends.tflite.builder import Builder, Value, channels_first
+from zoodiff.frontends.tflite import recurrent, reshaping
+from zoodiff.frontends.tflite.builder import WITH_CELLS, Builder, Value, channels_first
 from zoodiff.frontends.tflite.operands import Handler, all_channels_first, computed
 from zoodiff.frontends.tflite.reader import FileOperator
 from zoodiff.frontends.tflite.windows import average_pool, conv, max_pool, quantized
@@ -42,7 +42,11 @@ def _opaque(builder: Builder, operator: FileOperator) -> None:
         for i in operator.inputs
         if i >= 0 and builder.fixed(i) and builder.origin(i).dtype.startswith(("float", "int8"))
     ]
-    plain = {k: v for k, v in operator.options.items() if k != "FusedActivationFunction"}
+    plain = {
+        name: value
+        for name, value in operator.options.items()
+        if name != "FusedActivationFunction" or operator.name in WITH_CELLS
+    }
     unknown = operations.opaque(name, plain)
     builder.node(unknown, operator, values=computed(builder, operator), parameters=weights)
 
@@ -284,6 +288,7 @@ def _cast(builder: Builder, operator: FileOperator) -> bool:
 
 
 _HANDLERS: dict[str, Handler] = {
+    **recurrent.HANDLERS,
     **reshaping.HANDLERS,
     "ABS": _unary("Abs"),
     "ADD": _arithmetic("Add"),

@@ -77,6 +77,8 @@ class FileTensor:
     """The index of the buffer with the values."""
     values: NDArray[Any] | None = None
     """The stored values of a small constant."""
+    variable: bool = False
+    """Whether it is a state, which a run begins with zeros in."""
 
     @property
     def real(self) -> Any | None:
@@ -277,8 +279,10 @@ class _Reader:
         dtype = _DTYPES.get(table.Type(), "")
         self._require(bool(dtype), f"a tensor of the unknown type {table.Type()}")
         constant, values = self._values(table.Buffer(), shape, dtype)
+        variable = bool(table.IsVariable()) and not constant
+        quantization, buffer = self._quantization(table), table.Buffer()
         return FileTensor(
-            index, name, shape, dtype, self._quantization(table), constant, table.Buffer(), values
+            index, name, shape, dtype, quantization, constant, buffer, values, variable
         )
 
     def _values(self, buffer: int, shape: tuple[int, ...], dtype: str) -> tuple[bool, Any]:

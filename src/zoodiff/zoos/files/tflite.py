@@ -77,6 +77,7 @@ class _LiteRt:
             self._interpreter.set_tensor(
                 input_details["index"], _to_integers(image[None], input_details)
             )
+            self._interpreter.reset_all_variables()  # states of recurrent layers
             self._interpreter.invoke()
             outputs.append(
                 _to_real(self._interpreter.get_tensor(output_details["index"]), output_details)
