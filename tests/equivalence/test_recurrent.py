@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from zoodiff.equivalence.weights.weight_diff import compare_aligned
 from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.graph.align import align
+from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.graph.layers import LayerGraph
@@ -70,6 +72,32 @@ def test_moved_weights_compute_the_same(
     compared = compare_aligned(alignment, weights, moved.weights)
     same = {"identical"} if left == right else {"equal after folding"}
     assert {layer.sameness for layer in compared.layers} == same
+
+
+def per_gate(graph: Graph) -> Graph:
+    """The same layer, with the weights of each gate as a parameter of its own."""
+    (node,) = graph.nodes
+    gates = GATES[node.op]
+    parts = tuple(
+        Parameter(f"{p.name} {gate}", (p.shape[0] // len(gates), *p.shape[1:]), role=p.role)
+        for p in node.parameters
+        for gate in gates
+    )
+    return replace(graph, nodes=(replace(node, parameters=parts),))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_weights_per_gate_are_those_of_one_tensor(direction: str, turned: bool) -> None:
+    whole = network("LSTM", 1, direction=direction)
+    a, b = (whole, per_gate(whole))[:: -1 if turned else 1]
+    weights, alignment = drawn(a), align(LayerGraph(a), LayerGraph(b))
+    moved = transplant(alignment, weights)
+    assert not moved.unfit
+    np.testing.assert_array_equal(output(b, moved.weights), output(a, weights))
+    compared = compare_aligned(alignment, weights, moved.weights)
+    assert {layer.sameness for layer in compared.layers} == {"equal after folding"}
+    assert fingerprint(a) == fingerprint(b)
 
 
 def test_a_bias_inside_the_reset_gate_is_not_one_outside() -> None:

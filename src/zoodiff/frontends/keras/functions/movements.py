@@ -101,11 +101,12 @@ def _swapaxes(call: Call) -> Result:
     data, settings = tensor_of(call), settings_of(call.operation)
     if data is None:
         return None
-    pair = axes_of([settings.get("axis1"), settings.get("axis2")], len(data.shape))
-    if pair is None:
+    pair = [axes_of(settings.get(name, ()), len(data.shape)) for name in ("axis1", "axis2")]
+    if any(axes is None or len(axes) != 1 for axes in pair):
         return None
+    first, second = (axis for axes in pair if axes is not None for axis in axes)
     order = list(range(len(data.shape)))
-    order[pair[0]], order[pair[1]] = order[pair[1]], order[pair[0]]
+    order[first], order[second] = order[second], order[first]
     return _permuted(call, data, order)
 
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.keras.call import Call, Result, Value, in_any_order, in_own_order, outputs_of
+from zoodiff.frontends.keras.call import (
+    Call,
+    Result,
+    Shape,
+    Value,
+    in_any_order,
+    in_own_order,
+    outputs_of,
+)
 from zoodiff.frontends.keras.functions.function import (
     Function,
     arguments,
@@ -36,12 +45,14 @@ def _split(call: Call) -> Result:
     place = call.axis(axis[0])
     if len(sizes) == 1:
         return data
-    pieces = [call.in_graph(shape) for shape in call.shapes if shape[axis[0]]]
-    if len(pieces) == 1:
-        return None
-    filled = operations.split(place, [size for size in sizes if size])
-    names = iter(call.emit_several(filled, pieces))
-    return [next(names) if n else _empty(call, place, k) for k, n in enumerate(sizes)]
+    shapes = [shape for shape in call.shapes if shape[axis[0]]]
+    if len(shapes) == 1:  # all of it, beside empty pieces
+        return [data if n else _empty(call, place, k) for k, n in enumerate(sizes)]
+    names = call.emit_several(
+        operations.split(place, [size for size in sizes if size]), list(map(call.in_graph, shapes))
+    )
+    pieces = iter(map(partial(_tensor, call), names, shapes))
+    return [next(pieces) if n else _empty(call, place, k) for k, n in enumerate(sizes)]
 
 
 def _ends(sections: object, extent: int) -> list[int] | None:
@@ -57,9 +68,14 @@ def _ends(sections: object, extent: int) -> list[int] | None:
     return [*indices, extent]
 
 
-def _empty(call: Call, axis: int, k: int) -> str:
+def _empty(call: Call, axis: int, k: int) -> Value:
+    shape = call.shapes[k]
     nothing = operations.sliced([Cut(axis, 0, 0)])
-    return call.emit(nothing, shape=call.in_graph(call.shapes[k]), step=f"empty{k}")
+    return _tensor(call, call.emit(nothing, shape=call.in_graph(shape), step=f"empty{k}"), shape)
+
+
+def _tensor(call: Call, name: str, shape: Shape) -> Value:
+    return Value(name, shape, call.dtypes[0], image=call.image and len(shape) == 4)
 
 
 def _unstack(call: Call) -> Result:
