@@ -17,6 +17,7 @@ from support.keras_networks import (  # noqa: E402
 )
 from zoodiff.frontends.keras.functional import named_variables, to_graph  # noqa: E402
 from zoodiff.graph.fingerprint import fingerprint  # noqa: E402
+from zoodiff.graph.interpreter.run import run  # noqa: E402
 
 pytestmark = pytest.mark.keras
 ops, layers = keras.ops, keras.layers
@@ -308,3 +309,17 @@ def test_what_is_not_understood_stays_opaque(build: Any, op: str) -> None:
     ops_found = [node.op for node in to_graph(model).nodes]
     opaque = [name for name in ops_found if "::" in name]
     assert (op in opaque) if "::" in op else (opaque or op in ops_found)
+
+
+def test_an_embedding_is_what_keras_computes() -> None:
+    """Rows of a weight by computed ids are what other frontends have in its place."""
+    keras.utils.set_random_seed(0)
+    ids = keras.Input((5,), dtype="int32", name="ids")
+    rows = layers.Embedding(11, 4)(ids)
+    model = keras.Model(ids, layers.Dense(3)(ops.max(rows, axis=1)))
+    graph = to_graph(model)
+    assert [node.op for node in graph.nodes] == ["onnx::Gather", "ReduceMax", "Gemm"]
+    given = np.array([[3, 0, 10, 3, 7]], np.int32)
+    weights = {name: np.asarray(v.value) for name, v in named_variables(model).items()}
+    found = run(graph, {"ids": given}, weights)[graph.outputs[0].name]
+    np.testing.assert_allclose(found, np.asarray(model(given)), atol=1e-6)

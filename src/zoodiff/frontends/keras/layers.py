@@ -261,6 +261,15 @@ def _einsum_dense(call: Call) -> Result:
     return outputs_of(call, activate(call, output, layer.activation))
 
 
+def _embedding(call: Call) -> str | None:
+    """Convert Embedding: the rows of its weight that computed ids choose."""
+    layer = call.operation
+    plain = getattr(layer, "quantization_mode", None) is None and not layer.lora_enabled
+    if not plain or "int" not in call.inputs[0].dtype:
+        return None
+    return call.emit(operations.rows_of_weight(), variables=[layer.embeddings])
+
+
 def _prelu(call: Call) -> str | None:
     """Convert PReLU with one slope per channel."""
     alpha = call.operation.alpha
@@ -307,6 +316,7 @@ _IN_ANY_ORDER: dict[str, Handler] = {
 _IN_OWN_ORDER: dict[str, Handler] = {
     **recurrent.HANDLERS,
     "Conv1D": conv_of_tokens,
+    "Embedding": _embedding,
     "EinsumDense": _einsum_dense,
     "GlobalAveragePooling1D": _pooled_tokens("ReduceMean"),
     "GlobalMaxPooling1D": _pooled_tokens("ReduceMax"),

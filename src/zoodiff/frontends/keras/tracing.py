@@ -10,6 +10,7 @@ names that Keras counts and the records of calls are restored.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -54,7 +55,8 @@ def trace(node: Node, call: Call) -> Trace | None:
     if open_extent or call.kwargs.get("training") is True or not _traceable(layer):
         return None
     unbuilt = [part for part in layer._flatten_layers() if not part.built]
-    with _unchanged(layer):
+    with _unchanged(layer), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they were shown when the model was built
         try:
             steps = _traced(node, call)
         except Exception:  # code of others, on tensors that it was not written for
