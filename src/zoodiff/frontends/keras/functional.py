@@ -10,7 +10,7 @@ function of ``keras.ops``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -29,6 +29,8 @@ from zoodiff.frontends.keras.translation import (
 from zoodiff.graph.ir import Graph
 
 SOURCE = "keras"
+Shapes = Sequence[int] | Mapping[str, Sequence[int]] | None
+"""Of one input, or by the name of each; without batch, in the framework's own order."""
 _DEEPEST = 8
 """Layers within layers whose calls are traced."""
 
@@ -44,10 +46,10 @@ def to_graph(model: Model, input_shape: Shapes = None) -> Graph:
     return _Walk(model).build(input_shape)
 
 
-def named_variables(model: Model) -> dict[str, Variable]:
-    """Return the variables of a model by their names in its graph."""
+def named_variables(model: Model, input_shape: Shapes = None) -> dict[str, Variable]:
+    """Return the variables of a model by their names in its graph; ``input_shape`` as there."""
     walk = _Walk(model)
-    walk.build(None)
+    walk.build(input_shape)
     by_id = {id(variable): variable for variable in model.weights}
     return {p.name: by_id[i] for i, p in walk.nodes.parameters.items() if i in by_id}
 
