@@ -14,7 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from zoodiff.equivalence.weights.computed_weights import results
 from zoodiff.frontends.torch.export import to_graph
+from zoodiff.graph.canonical import canonical
 from zoodiff.graph.cost import count
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.validate import check
@@ -303,3 +305,119 @@ def test_an_index_without_values_stays_opaque_and_with_them_is_read() -> None:
     places = np.array([4, 0, -2])
     read = to_graph(Table(), (1, 3), "test", {"places": places}).nodes[0]
     assert read.op == "Gather" and read.attributes == {"axis": 0, "indices": [4, 0, 3]}
+
+
+def run(module: nn.Module, *shape: int) -> Any:
+    """Return the graph of a module of which nothing is ATen's and which gives the same."""
+    torch.manual_seed(0)
+    module = module.eval()
+    x = torch.randn(*shape)
+    with torch.no_grad():
+        expected = module(x).numpy()
+    graph = to_graph(module, shape, "test")
+    check(graph)
+    assert not [n.op for n in graph.nodes if n.op.startswith("aten::")]
+    state = {k: v.numpy() for k, v in module.state_dict().items()}
+    (given,) = evaluate(graph, {graph.inputs[0].name: x.numpy()}, state, None, opaque=True).values()
+    assert given.shape == expected.shape
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5)
+    return graph
+
+
+CHOOSING: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "and": (lambda x: ((x > 0) & (x < 1)).float(), "And"),
+    "or": (lambda x: ((x < 0) | (x >= 1)).float(), "Or"),
+    "not": (lambda x: (~(x <= 0)).float(), "Not"),
+    "equal": (lambda x: (x.floor() == 0).float(), "Equal"),
+    "unequal": (lambda x: (x.floor() != 0).float(), "Equal"),
+    "where": (lambda x: torch.where(x > 0, x, -2.0 * x), "Where"),
+    "masked fill": (lambda x: x.masked_fill(x > 0, -5.0), "Where"),
+    "with a table": (lambda x: ((x > 0) & torch.ones(6, 6).tril().bool()).float(), "And"),
+    "argmax": (lambda x: x.argmax(-1).float(), "ArgMax"),
+    "running sum": (lambda x: x.cumsum(1), "CumSum"),
+    "along an axis": (lambda x: x.gather(2, x.argmax(2, keepdim=True)), "GatherElements"),
+    "one of each": (lambda x: x[torch.arange(3), x[:, :, 0].argmax(1)], "GatherND"),
+}
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_masks_and_choices_are_nodes_of_onnx(name: str) -> None:
+    function, op = CHOOSING[name]
+    graph = run(Function(function), 3, 6, 6)
+    assert op in [node.op for node in graph.nodes]
+
+
+def attended(x: Any, **settings: Any) -> Any:
+    return F.scaled_dot_product_attention(x, x * 0.5, x, **settings)
+
+
+MASKS: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
+    "causal": (lambda x: attended(x, is_causal=True), {"Mask"}),
+    "a constant table": (
+        lambda x: attended(x, attn_mask=torch.ones(5, 5).triu(-1).bool()),
+        {"Mask"},
+    ),
+    "numbers": (
+        lambda x: attended(x, attn_mask=torch.zeros(5, 5).masked_fill(torch.eye(5).bool(), -1e9)),
+        {"Mask"},
+    ),
+    "all shown": (lambda x: attended(x, attn_mask=torch.ones(5, 5).bool()), set()),
+    "computed": (
+        lambda x: attended(x, attn_mask=x[..., :1].transpose(-1, -2) > -2.0),
+        {"Where", "Add"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_of_an_attention(name: str) -> None:
+    function, wanted = MASKS[name]
+    ops = {node.op for node in run(Function(function), 2, 3, 5, 4).nodes}
+    assert ops & {"Mask", "Where", "Add"} == wanted
+
+
+def test_a_mask_that_hides_a_whole_row_stays_opaque() -> None:
+    hiding = torch.ones(5, 5).bool()
+    hiding[2] = False
+    graph = to_graph(Function(lambda x: attended(x, attn_mask=hiding)), (2, 3, 5, 4), "test")
+    assert [n.op for n in graph.nodes][-1] == "aten::scaled_dot_product_attention"
+
+
+def test_a_linear_layer_with_its_bias_first() -> None:
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias, self.weight = (nn.Parameter(torch.randn(*s)) for s in ((7,), (4, 7)))
+
+        def forward(self, x: Any) -> Any:
+            return torch.addmm(self.bias, x, self.weight)
+
+    graph = run(First(), 5, 4)
+    assert [node.op for node in graph.nodes] == ["Gemm"]
+    assert graph.nodes[0].attributes["bias"] is True
+
+
+def test_a_weight_norm_is_a_weight_of_its_convolution() -> None:
+    module = nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3), dim=2)
+    graph = run(module, 1, 4, 9)
+    (layer,) = canonical(graph).nodes
+    assert (layer.op, len(layer.inputs)) == ("Conv", 1)
+    weight = layer.parameters[0]
+    assert (weight.role, weight.shape) == ("weight", (6, 4, 3))
+    state = {k: v.numpy() for k, v in module.state_dict().items()}
+    made = results(graph, [weight.result], state)[weight.result]
+    np.testing.assert_allclose(made, module.weight.detach().numpy(), rtol=1e-5)
+
+
+def test_tables_that_a_program_computes_are_known() -> None:
+    """Buckets of relative positions, as T5 has them."""
+
+    def biased(x: Any, table: Any) -> Any:
+        apart = torch.arange(6)[None, :] - torch.arange(6)[:, None]
+        buckets = (apart > 0).long() * 4
+        apart = apart.abs()
+        far = 2 + (torch.log(apart.float() / 2) / 1.1 * 2).long()
+        buckets += torch.where(apart < 2, apart, torch.min(far, torch.full_like(far, 3)))
+        return x + F.embedding(buckets, table)[..., 0]
+
+    run(Function(biased, (8, 1)), 1, 6, 6)

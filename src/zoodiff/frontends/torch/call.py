@@ -23,6 +23,7 @@ class Value:
 
     name: str
     shape: Shape
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,9 +48,49 @@ _EVALUATED = frozenset(
         "copy",
     }
     | {"slice_scatter", "select_scatter"}
+    | {
+        "__and__",
+        "__or__",
+        "bitwise_and",
+        "bitwise_not",
+        "bitwise_or",
+        "eq",
+        "ge",
+        "gt",
+        "le",
+        "lt",
+    }
+    | {"logical_and", "logical_not", "logical_or", "ne", "tril", "triu", "where", "masked_fill"}
+    | {
+        "cumsum",
+        "gather",
+        "index",
+        "index_select",
+        "log",
+        "max",
+        "maximum",
+        "min",
+        "minimum",
+        "sign",
+        "sqrt",
+    }
+    | {
+        "cos",
+        "exp",
+        "eye",
+        "full_like",
+        "new_full",
+        "new_ones",
+        "new_zeros",
+        "ones_like",
+        "reciprocal",
+    }
+    | {"repeat", "scalar_tensor", "sin", "zeros_like"}
 )
 """Functions that are computed on such tables; each is deterministic and cheap for its output."""
-_TYPES = frozenset({"float32", "float64", "int32", "int64"})
+_IN_PLACE = frozenset({"add", "div", "masked_fill", "mul", "sub"})
+"""Those whose variant in place is computed as well, without writing into its operand."""
+_TYPES = frozenset({"bool", "float32", "float64", "int32", "int64"})
 _PLACES = frozenset({"device", "pin_memory", "layout", "memory_format"})
 """Arguments that say where a tensor lies, not what it holds."""
 
@@ -59,7 +99,9 @@ def values_of(call: Call) -> list[NDArray[np.generic] | None]:
     """Return what a call on known numbers gives, per output; None for what is unknown or large."""
     unknown: list[NDArray[np.generic] | None] = [None] * len(call.outputs)
     space, function, overload = [*call.overload.split("."), "", ""][:3]
-    pure = space == "aten" and function in _EVALUATED  # one in place has another name
+    if function.removesuffix("_") in _IN_PLACE:
+        function = function.removesuffix("_")  # the result takes the place of the operand
+    pure = space == "aten" and function in _EVALUATED
     if not pure or call.dtype not in _TYPES:
         return unknown
     if any(prod(shape) > _LARGEST for shape in call.outputs):

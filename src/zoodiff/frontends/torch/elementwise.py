@@ -7,6 +7,7 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Arithmetic, Extremum, Operation
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Value
+from zoodiff.frontends.torch.logic import onnx_node
 from zoodiff.graph.ir import Parameter
 
 
@@ -34,14 +35,23 @@ def _on_two(call: Call, op: Arithmetic, first: Any, second: Any) -> Value | None
     if isinstance(first, bool | int | float):
         reverse = operations.arithmetic(op, value=float(first), constant_first=True)
         return call.node(reverse, inputs=[second])
-    if isinstance(second, Constant) and isinstance(first, Value):
-        return call.node(operations.arithmetic(op, constant_shape=second.shape), inputs=[first])
+    if any(isinstance(v, Constant) for v in (first, second)):
+        return _on_constant(call, op, first, second)
     if not all(isinstance(v, Value | Parameter) for v in (first, second)):
         return None
     weight_first = isinstance(first, Parameter)
     if weight_first and isinstance(second, Parameter):
         return _on_weights(call, op, first, second)
     return call.node(operations.arithmetic(op, constant_first=weight_first), inputs=[first, second])
+
+
+def _on_constant(call: Call, op: Arithmetic, first: Any, second: Any) -> Value | None:
+    """Add arithmetic on a constant and a tensor or, where its values are known, on a weight."""
+    if isinstance(second, Constant) and isinstance(first, Value):
+        return call.node(operations.arithmetic(op, constant_shape=second.shape), inputs=[first])
+    if any(isinstance(v, Parameter) for v in (first, second)):
+        return onnx_node(call, f"onnx::{op}", [first, second])
+    return None
 
 
 def _on_weights(call: Call, op: Arithmetic, first: Parameter, second: Parameter) -> Value | None:
@@ -164,6 +174,13 @@ def _gelu(call: Call) -> Value:
     return call.node(operations.gelu(tanh=call.kwargs.get("approximate") == "tanh"))
 
 
+def _cast(call: Call) -> Value | None:
+    """Convert a conversion to another number type."""
+    if not isinstance(call.args[0], Value | Parameter):
+        return None
+    return call.node(Operation("Cast", {"to": call.dtype}), inputs=[call.args[0]])
+
+
 def _same(call: Call) -> Any:
     """Return the input of a function without effect at inference."""
     return call.args[0]
@@ -230,5 +247,8 @@ HANDLERS: dict[str, Handler] = {
     "square": _square,
     "sub": _arithmetic("Sub"),
     "tanh": _unary("Tanh"),
+    "to": _cast,
+    "_to_copy": _cast,
+    "type_as": _cast,
 }
 """The handlers of these functions."""

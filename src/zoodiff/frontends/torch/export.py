@@ -134,7 +134,7 @@ class _Walk:
             self._values[node.name] = value
             return []
         tensor = self._builder.declare(node.name, value.shape, _dtype(value))
-        self._values[node.name] = Value(tensor.name, tensor.shape)
+        self._values[node.name] = Value(tensor.name, tensor.shape, tensor.dtype)
         return [tensor]
 
     def _call(self, node: FxNode) -> object:
@@ -209,7 +209,7 @@ class _Walk:
             parameters=request.parameters,
             matrices=request.matrices,
         )
-        return [Value(tensor.name, tensor.shape) for tensor in outputs]
+        return [Value(tensor.name, tensor.shape, tensor.dtype) for tensor in outputs]
 
 
 def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:

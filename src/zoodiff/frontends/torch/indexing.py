@@ -9,6 +9,7 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Cut
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value
+from zoodiff.frontends.torch.logic import onnx_node
 from zoodiff.graph.ir import Parameter
 
 
@@ -18,6 +19,9 @@ def _index(call: Call) -> Value | None:
     places = [place for place, table in enumerate(tables) if table is not None]
     if not isinstance(data, Value | Parameter) or not places:
         return None
+    chosen_rows = _of_each(call, data, tables)
+    if chosen_rows is not None:
+        return chosen_rows
     first, count = places[0], len(places)
     if places != list(range(first, first + count)):
         return None  # the axes of the tables come first then
@@ -32,6 +36,20 @@ def _index(call: Call) -> Value | None:
         source = call.node(operations.reshape(joined), inputs=[data], shape=joined, step="joined")
     table = None if len(shape) == 1 else shape
     return call.node(operations.gather(first, chosen, table), inputs=[source])
+
+
+def _of_each(call: Call, data: Any, tables: Sequence[Any]) -> Value | None:
+    """Convert ``x[rows, ids]``, where rows count from 0 and ids are computed: one of each row."""
+    if len(tables) != 2 or not isinstance(tables[0], Constant) or tables[0].values is None:
+        return None
+    rows, ids = tables
+    counted = rows.values.tolist() == list(range(data.shape[0]))
+    if not counted or not isinstance(ids, Value) or ids.shape != data.shape[:1]:
+        return None
+    apart = call.node(
+        operations.unsqueeze([1]), inputs=[ids], shape=(*ids.shape, 1), step="indices"
+    )
+    return onnx_node(call, "GatherND", [data, apart], batch_dims=1)
 
 
 def _places(tables: Sequence[Any], extents: Sequence[int]) -> tuple[list[int], Shape] | None:

@@ -14,8 +14,17 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Extents
-from zoodiff.frontends.torch import elementwise, indexing, norms, recurrent, resampling, reshaping
-from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value, weights
+from zoodiff.frontends.torch import (
+    elementwise,
+    indexing,
+    logic,
+    norms,
+    recurrent,
+    resampling,
+    reshaping,
+)
+from zoodiff.frontends.torch.attention import attention
+from zoodiff.frontends.torch.call import Call, Constant, Handler, Value, weights
 from zoodiff.frontends.torch.constants import values_of
 from zoodiff.frontends.torch.windows import (
     adaptive_avg_pool,
@@ -51,12 +60,13 @@ def _flat(arguments: Iterable[Any]) -> list[Any]:
 
 
 _SHAPE_ONLY = frozenset(
-    {"arange", "full", "new_full", "new_ones", "new_zeros", "ones", "scalar_tensor", "zeros"}
+    {"arange", "eye", "full", "new_full", "new_ones", "new_zeros", "ones", "scalar_tensor", "zeros"}
     | {"full_like", "ones_like", "zeros_like"}
 )
 """Functions that read the shape of a tensor at most, never its values."""
 _WITH_CONSTANTS = frozenset(
-    {"add", "embedding", "index", "index_select", "mul", "sub", *recurrent.HANDLERS}
+    {"add", "div", "embedding", "index", "index_select", "mul", "pow", "sub"}
+    | {"scaled_dot_product_attention", *logic.HANDLERS, *recurrent.HANDLERS}
 )
 
 
@@ -90,6 +100,44 @@ def _linear(call: Call) -> Value:
     )
 
 
+def _linear_with_bias_first(call: Call) -> Value | None:
+    """Convert ``addmm``: a bias, data, and a weight whose first axis is the input's."""
+    bias, data, weight = call.args[:3]
+    plain = call.arg(3, "beta", 1) == call.arg(4, "alpha", 1) == 1
+    owned = isinstance(weight, Parameter) and isinstance(bias, Parameter)
+    if not plain or not owned or not isinstance(data, Value) or len(bias.shape) != 1:
+        return None
+    layer = operations.linear(*weight.shape, bias=True, axis=len(data.shape) - 1)
+    return call.node(layer, inputs=[data, weight, bias], matrices="IO")
+
+
+def _normed_weight(call: Call) -> Value | None:
+    """Convert the weight of a weight norm: a direction times a length along one axis.
+
+    T. Salimans and D. Kingma, "Weight normalization", 2016.
+    """
+    import numpy as np
+
+    direction, length, axis = call.args[0], call.args[1], int(call.arg(2, "dim", 0))
+    if not isinstance(direction, Parameter) or not isinstance(length, Parameter):
+        return None
+    shape, rank = direction.shape, len(direction.shape)
+    axes = [k for k in range(rank) if k != axis % rank]
+    along = Constant("axes", (len(axes),), np.asarray(axes))
+    thin = tuple(n if k == axis % rank else 1 for k, n in enumerate(shape))
+    size = logic.onnx_node(
+        call,
+        "onnx::ReduceL2",
+        [direction, along],
+        thin,
+        "size",
+        keepdims=1,
+        noop_with_empty_axes=0,
+    )
+    unit = logic.onnx_node(call, "onnx::Div", [direction, size], shape, "unit")
+    return logic.onnx_node(call, "onnx::Mul", [unit, length])
+
+
 def _matmul(call: Call) -> Value | None:
     first, second = call.args[0], call.args[1]
     if isinstance(second, Parameter) and isinstance(first, Value) and len(second.shape) == 2:
@@ -100,45 +148,6 @@ def _matmul(call: Call) -> Value | None:
     output = call.outputs[0]
     extents = Extents(prod(output[:-2]), output[-2], first.shape[-1], output[-1])
     return call.node(operations.matmul(extents))
-
-
-def _attention(call: Call) -> Value | None:
-    """Add ``softmax(q k^T * scale + mask) v`` as separate nodes.
-
-    A. Vaswani et al., "Attention is all you need", 2017, equation 1.
-    """
-    query, key, value = call.args[:3]
-    causal, dropped = call.arg(5, "is_causal", False), call.arg(4, "dropout_p", 0.0)
-    if causal or dropped:
-        return None
-    *lead, length, width = query.shape
-    keys, depth = key.shape[-2], value.shape[-1]
-    scale = call.kwargs.get("scale")
-    scores_shape: Shape = (*lead, length, keys)
-    scores = call.node(
-        operations.matmul(
-            Extents(prod(lead), length, width, keys),
-            second_transposed=True,
-            scale=float(scale if scale is not None else width**-0.5),
-        ),
-        inputs=[query, key],
-        shape=scores_shape,
-        step="scores",
-    )
-    mask = call.arg(3, "attn_mask")
-    if mask is not None:
-        scores = call.node(
-            operations.arithmetic("Add"), inputs=[scores, mask], shape=scores_shape, step="mask"
-        )
-    probabilities = call.node(
-        operations.softmax(len(scores_shape) - 1),
-        inputs=[scores],
-        shape=scores_shape,
-        step="softmax",
-    )
-    return call.node(
-        operations.matmul(Extents(prod(lead), length, keys, depth)), inputs=[probabilities, value]
-    )
 
 
 def _einsum(call: Call) -> Value | None:
@@ -166,12 +175,15 @@ def _einsum(call: Call) -> Value | None:
 _HANDLERS: dict[str, Handler] = {
     **elementwise.HANDLERS,
     **indexing.HANDLERS,
+    **logic.HANDLERS,
     **norms.HANDLERS,
     **recurrent.HANDLERS,
     **resampling.HANDLERS,
     **reshaping.HANDLERS,
+    "_weight_norm": _normed_weight,
     "adaptive_avg_pool2d": adaptive_avg_pool,
     "adaptive_max_pool2d": adaptive_max_pool,
+    "addmm": _linear_with_bias_first,
     "avg_pool2d": avg_pool,
     "bmm": _matmul,
     "_convolution": convolution,
@@ -184,5 +196,5 @@ _HANDLERS: dict[str, Handler] = {
     "linear": _linear,
     "matmul": _matmul,
     "max_pool2d": max_pool,
-    "scaled_dot_product_attention": _attention,
+    "scaled_dot_product_attention": attention,
 }
