@@ -41,9 +41,9 @@ from zoodiff.equivalence.unrun import NOTHING_COMPARED, from_graphs, from_proof,
 from zoodiff.equivalence.weights.rounded_weights import canonical_steps
 from zoodiff.equivalence.weights.weight_diff import (
     WeightsDiff,
-    canonical,
     compare_aligned,
     compare_weights,
+    own_weights,
 )
 from zoodiff.errors import MeasurementError, UnknownInputsError, WeightsUnavailableError
 from zoodiff.graph.ir import Graph
@@ -139,8 +139,8 @@ def _compare(
                 return replace(comparison, proof=proof)
             reason = "the files hold placeholders in place of weights"
     if not all(entry.takes_weights for entry in sides.entries):
-        reason = f"{reason}, and objects take no other weights"
-        return Comparison(from_graphs(diff, f"the networks were not run: {reason}"), diff)
+        reason = f"graphs alone were compared: {reason}"
+        return Comparison(from_graphs(diff, reason), diff)
     if not (effort.run or effort.prove):
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
     progress(f"running {a} and {b} with equal weights")
@@ -278,7 +278,7 @@ def _with_weights(
         return replace(case, no_weights=problem)
     graphs = case.diff.a.canonical, case.diff.b.canonical
     try:
-        weights = canonical(graphs[0], stored[0]), canonical(graphs[1], stored[1])
+        weights = own_weights(case.diff.a, stored[0]), own_weights(case.diff.b, stored[1])
         steps = canonical_steps(graphs[0], stored[0]), canonical_steps(graphs[1], stored[1])
         compared = compare_aligned(case.diff.alignment, *weights, steps)
     except MeasurementError as error:

@@ -144,10 +144,10 @@ def _sharing(graph: LayerGraph) -> list[int]:
     for layer in graph.layers:
         for node in (layer.node, *layer.chain):
             for parameter in node.parameters:
-                counts[parameter.name] = counts.get(parameter.name, 0) + 1
+                counts[parameter.origin] = counts.get(parameter.origin, 0) + 1
     return [
         max(
-            (counts[p.name] for node in (layer.node, *layer.chain) for p in node.parameters),
+            (counts[p.origin] for node in (layer.node, *layer.chain) for p in node.parameters),
             default=1,
         )
         for layer in graph.layers
@@ -195,7 +195,7 @@ def _listing(graph: LayerGraph, colours: Sequence[str]) -> str:
         if layer.commutative:
             read.sort()
         names = [
-            shared.setdefault(parameter.name, len(shared))
+            shared.setdefault(parameter.origin, len(shared))
             for node in (layer.node, *layer.chain)
             for parameter in (whole_parameters if node.op in GATES else list)(node.parameters)
             if parameter.role != "recurrent_bias"  # which may be part of another bias

@@ -50,6 +50,9 @@ class Parameter:
 
     ``computed_by`` is set for a weight that the source computes from constants: the name of the
     operation, and the operator with its settings.
+
+    ``result`` is set in canonical graphs for a weight that the source computes from weights: the
+    tensor of the source's graph that holds its numbers. Its name ends in the same.
     """
 
     name: str
@@ -65,6 +68,12 @@ class Parameter:
     computed_by: tuple[str, ...] = ()
     steps_in: str = ""
     steps_block: int = 0
+    result: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The name without that of a result: what results of one weight have in common."""
+        return self.name.removesuffix(f" ({self.result})") if self.result else self.name
 
     @property
     def stored(self) -> str:
@@ -238,6 +247,7 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
         tuple(_text(part) for part in raw.get("computed_by", ())),
         _text(raw.get("steps_in", "")),
         _whole(raw.get("steps_block", 0)),
+        _text(raw.get("result", "")),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from support.passes import around, changed, numbers, only, ops, untouched, weights_of
 from support.small import Draft
+from zoodiff.equivalence.weights.computed_weights import results
 from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.onnx_nodes import constants_of, places_of
 
 
 def with_table(op: str, *, made_by: str = "Reshape", first: bool = False) -> Graph:
@@ -47,7 +51,63 @@ def test_what_computes_says_so() -> None:
     table = d.add("Exp", [], (1, 4), parameters=[Parameter("t", (1, 4), role="constant")])
     _, after = around("weights", d.graph(d.add("Add", ["x", table])))
     (node,) = after.nodes
-    assert node.parameters[0].view == (("computed", ()),)
+    (weight,) = node.parameters
+    assert weight.view == (("computed", ()),)
+    assert (weight.stored, weight.result, weight.origin) == ("t", table, "t")
+
+
+def test_results_of_one_weight_are_told_apart() -> None:
+    d = Draft((1, 4))
+    tables = [
+        d.add(op, [], (1, 4), parameters=[Parameter("t", (1, 4), role="constant")])
+        for op in ("Cos", "Sin")
+    ]
+    graph = d.graph(d.add("Mul", [d.add("Mul", ["x", tables[0]]), tables[1]]))
+    _, after = around("weights", graph)
+    first, second = (node.parameters[0] for node in after.nodes)
+    assert first.name != second.name and first.stored == second.stored == "t"
+    values = {"t": np.linspace(0, 1, 4, dtype=np.float32).reshape(1, 4)}
+    made = results(graph, tables, values)
+    np.testing.assert_allclose(made[first.result], np.cos(values["t"]), rtol=1e-6)
+    np.testing.assert_allclose(made[second.result], np.sin(values["t"]), rtol=1e-6)
+
+
+def test_a_result_that_needs_data_or_an_unknown_operator_is_not_known() -> None:
+    d = Draft((1, 4))
+    weight = [Parameter("t", (1, 4), role="constant")]
+    of_data, unknown = d.add("Exp", "x"), d.add("custom::Wobble", [], (1, 4), parameters=weight)
+    graph = d.graph(d.add("Add", [of_data, unknown]))
+    assert not results(graph, [of_data, unknown, "absent"], {"t": np.ones((1, 4))})
+
+
+def test_a_computed_kernel_is_the_weight_of_its_layer() -> None:
+    d = Draft()
+    kernel = d.add("Exp", [], (4, 4, 3, 3), parameters=[Parameter("t", (4, 4, 3, 3))])
+    conv = d.conv("x", bias=True)
+    layer = d.nodes[-1]
+    d.nodes[-1] = replace(
+        layer,
+        inputs=("x", kernel),
+        parameters=tuple(p for p in layer.parameters if p.role == "bias"),
+    )
+    _, after = around("weights", d.graph(conv))
+    (node,) = after.nodes
+    assert node.inputs == ("x",)
+    assert [(p.role, p.result) for p in node.parameters] == [("weight", kernel), ("bias", "")]
+
+
+def test_a_weight_among_operands_of_onnx_keeps_its_place() -> None:
+    d = Draft((1, 4))
+    table = d.add("Exp", [], (1, 4), parameters=[Parameter("t", (1, 4), role="constant")])
+    chosen = d.add("Where", ["x", table], (1, 4), input2=[0.0], input2_shape=[])
+    _, after = around("weights", d.graph(chosen))
+    node = only(after, "Where")
+    assert node.inputs == ("x",) and [p.result for p in node.parameters] == [table]
+    assert places_of(node, constants_of(node)) == "xwc"
+    d = Draft((1, 4))
+    table = d.add("Exp", [], (1, 4), parameters=[Parameter("t", (1, 4), role="constant")])
+    _, after = around("weights", d.graph(d.add("onnx::Pow", [table, "x"], (1, 4))))
+    assert only(after, "onnx::Pow").attributes["operands"] == "wx"
 
 
 def test_a_reader_with_an_operand_of_its_own_keeps_it() -> None:

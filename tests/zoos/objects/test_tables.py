@@ -13,23 +13,24 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 
-class Rotated(torch.nn.Module):  # type: ignore[misc, name-defined]
-    """Ids in; rows of a table, multiplied by cosines of a buffer."""
+class Scaled(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Ids in; rows of a table, multiplied by what a function gives for a buffer."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Any = torch.lgamma) -> None:
         super().__init__()
+        self.function = function
         self.table = torch.nn.Embedding(3000, 8)
         self.register_buffer("frequencies", torch.linspace(0.1, 0.9, 8))
         self.head = torch.nn.Linear(8, 4)
 
     def forward(self, ids: Any) -> Any:
-        return self.head(self.table(ids) * torch.cos(self.frequencies))
+        return self.head(self.table(ids) * self.function(self.frequencies))
 
 
 @pytest.fixture(scope="module")
 def network() -> Any:
     torch.manual_seed(0)
-    return Rotated().eval()
+    return Scaled().eval()
 
 
 def test_equal_tables_make_up_for_ids_that_were_not_tried(network: Any) -> None:
@@ -38,6 +39,16 @@ def test_equal_tables_make_up_for_ids_that_were_not_tried(network: Any) -> None:
     report = zoodiff.diff(network, program, example=example)
     assert "computes with its weight frequencies" in report.answer.evidence.weights.reason
     assert report.same_function is True
+
+
+def test_weights_that_the_interpreter_can_compute_are_compared() -> None:
+    torch.manual_seed(0)
+    network, example = Scaled(torch.cos).eval(), (torch.arange(16)[None],)
+    changed = copy.deepcopy(network)
+    changed.frequencies.mul_(1.5)
+    same, other = (zoodiff.diff(network, b, example=example) for b in (network, changed))
+    assert same.same_function is True and same.answer.evidence.weights.sameness == "identical"
+    assert other.same_function is False and other.answer.because == ("weights",)
 
 
 @pytest.mark.parametrize("row", [1, 2499])

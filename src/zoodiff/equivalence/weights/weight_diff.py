@@ -10,12 +10,13 @@ the epsilon of their norm: that is an attribute, and a finding of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from zoodiff.architecture.diff import Diff
+from zoodiff.architecture.diff import Diff, Side
+from zoodiff.equivalence.weights.computed_weights import results
 from zoodiff.equivalence.weights.rounded_weights import (
     RoundedLayer,
     Steps,
@@ -88,7 +89,7 @@ def compare_weights(diff: Diff, a: Mapping[str, Any], b: Mapping[str, Any]) -> W
 
     Raises MeasurementError where weights are missing or have other shapes than the graphs say.
     """
-    mine, theirs = canonical(diff.a.canonical, a), canonical(diff.b.canonical, b)
+    mine, theirs = own_weights(diff.a, a), own_weights(diff.b, b)
     steps = canonical_steps(diff.a.canonical, a), canonical_steps(diff.b.canonical, b)
     return compare_aligned(diff.alignment, mine, theirs, steps)
 
@@ -145,19 +146,41 @@ def differing_names(a: Layer, b: Layer, mine: Weights, theirs: Weights) -> tuple
     return differing[0] if differing else (a.name, b.name)
 
 
-def canonical(graph: Graph, stored: Mapping[str, Any]) -> Weights:
-    """The weights of a canonical graph from those that a framework stores."""
+def own_weights(side: Side, stored: Mapping[str, Any]) -> Weights:
+    """Return the weights of a network's canonical graph, those that it computes included.
+
+    ``stored`` are weights as its framework stores them. Raises MeasurementError as ``canonical``.
+    """
+    parameters = [p for node in side.canonical.nodes for p in node.parameters]
+    computed = {p.result for p in parameters if p.result}
+    return canonical(side.canonical, stored, results(side.graph, computed, stored))
+
+
+def canonical(
+    graph: Graph, stored: Mapping[str, Any], computed: Mapping[str, Any] | None = None
+) -> Weights:
+    """Return the weights of a canonical graph from those that a framework stores.
+
+    ``computed`` has the numbers of weights that the source computes, by ``Parameter.result``.
+    Raises MeasurementError for a weight that is missing, or has another shape than the graph says.
+    """
+    computed = computed or {}
     weights: Weights = {}
     for p in (p for node in graph.nodes for p in node.parameters):
         if p.stored not in stored:
             raise MeasurementError(f"{graph.source} gives no values for its weight {p.stored}")
-        if COMPUTED in p.view:
+        made = p.view[:1] == (COMPUTED,) and p.result in computed
+        if COMPUTED in p.view and not made:
             raise MeasurementError(
                 f"{graph.source} computes with its weight {p.stored} before using it, so the "
                 "values that it uses are not known"
             )
         try:
-            weights[p.name] = viewed(p, np.asarray(stored[p.stored])).reshape(p.shape)
+            if made:
+                moved = replace(p, view=p.view[1:])
+                weights[p.name] = viewed(moved, np.asarray(computed[p.result])).reshape(p.shape)
+            else:
+                weights[p.name] = viewed(p, np.asarray(stored[p.stored])).reshape(p.shape)
         except ValueError:
             raise MeasurementError(
                 f"the weight {p.name} of {graph.source} has another shape than its graph says, "
