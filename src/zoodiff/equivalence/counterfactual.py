@@ -243,6 +243,11 @@ class _Work:
         sources = [self._source(x) for x in layer.inputs]
         inputs = [s for s in sources if s is not None]
         order = max((self._order(t) for t in inputs), default=0.0) + 1e-4
+        if len(inputs) == len(layer.node.inputs):
+            shapes = [self._alignment.a.graph.tensors[t].shape for t in layer.node.inputs]
+            named = f"{FROM_A}{layer.name}"
+            pairs = zip(inputs, shapes, strict=True)
+            inputs = [self._in_shape(s, shape, named, order - 1e-5) for s, shape in pairs]
         result = ""
         for step, node in enumerate((layer.node, *layer.chain)):
             shape = self._alignment.a.graph.tensors[node.outputs[0]].shape
@@ -282,13 +287,16 @@ class _Work:
 
         Layers hand on results through reshapes of such axes, which are no layers.
         """
-        current, wanted = self.net.shape(source), self.net.shape(before)
+        return self._in_shape(source, self.net.shape(before), node.name, node.order - 1e-3)
+
+    def _in_shape(self, source: str, wanted: tuple[int, ...], name: str, order: float) -> str:
+        """A tensor in another shape, where axes of extent 1 tell the two apart."""
+        current = self.net.shape(source)
         wide = [[extent for extent in shape if extent != 1] for shape in (current, wanted)]
         if current == wanted or not current or wide[0] != wide[1]:
             return source
         shape = {"shape": list(wanted)}
-        order = node.order - 1e-3
-        return self.net.add("Reshape", node.name, [source], wanted, shape, order=order).output
+        return self.net.add("Reshape", name, [source], wanted, shape, order=order).output
 
     def _node(self, layer: Layer) -> MutableNode:
         return self._by_output[layer.node.outputs[0]]

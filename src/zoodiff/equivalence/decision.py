@@ -257,6 +257,8 @@ class _Decision:
             codes = tuple(
                 dict.fromkeys(f.code for f in responsible_with_own_weights(self._case, outputs))
             )
+        if not codes and apart and not self._parting:
+            codes = ("weights",)  # which the inputs that were run in double precision do not show
         if cut:  # values beyond the integers' range are lost, which is no rounding
             codes = tuple(dict.fromkeys((*codes, *(f.code for f in self._precision))))
         sentence = "different functions"

@@ -173,7 +173,21 @@ def hold_against_double(case: Case, outputs: Outputs) -> None:
     except MeasurementError as error:
         outputs.distrust = str(error)
         return
+    numbers = [place for place, k in enumerate(chosen) if not _lost(case, k, double, place)]
+    if numbers and len(numbers) < len(chosen):
+        chosen, double = [chosen[place] for place in numbers], double.only(numbers)
     _hold(case, outputs, chosen, double)
+
+
+def _lost(case: Case, k: int, double: Interpreted, place: int) -> bool:
+    """Whether the interpreter gives no number where the runtimes do, as where all is hidden.
+
+    A softmax over nothing but hidden scores is 0 by 0, and a runtime may give zeros for it. Such an
+    input says nothing about the rest of the network.
+    """
+    runs = all(np.isfinite(x).all() for run in case.runs for x in run.outputs[k])
+    both = (*double.outputs_a[place], *double.outputs_b[place])
+    return runs and any(np.isnan(x).any() for x in both)
 
 
 def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpreted) -> None:

@@ -8,6 +8,7 @@ that must be undone for the outputs to agree are the causes.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,15 @@ class Interpreted:
         if max(chosen, default=-1) >= len(outputs):
             raise MeasurementError(f"the graph of {graph.source} lacks outputs of the network")
         return [outputs[k] for k in chosen]
+
+    def only(self, places: Sequence[int]) -> Interpreted:
+        """Return the same for some of the inputs, by their places."""
+        part = copy(self)
+        part._inputs = tuple(self._inputs[place] for place in places)
+        part.outputs_a = [self.outputs_a[place] for place in places]
+        part.outputs_b = [self.outputs_b[place] for place in places]
+        part._moved = None
+        return part
 
     def deviations(self) -> list[float]:
         """Return how far the two networks are apart, by input."""
