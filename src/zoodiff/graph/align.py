@@ -39,6 +39,8 @@ from zoodiff.graph.sequences import increasing, needleman_wunsch
 
 _ALIGNED = 0.9
 """Share of paired layers from which on hashes of the surroundings are not needed."""
+_HABIT = 0.01
+"""What equal positions count in a sum or product, which most ports write in the same order."""
 _CELLS = 250_000
 """Largest table of the dynamic programme, in cells; larger stretches are cut."""
 
@@ -76,6 +78,7 @@ def align(a: LayerGraph, b: LayerGraph) -> Alignment:
     work.by_sequence()
     work.by_neighbours()
     work.substitutes()
+    work.ends_of_gaps()
     pairs = tuple(sorted(work.to_b.items()))
     return Alignment(
         a,
@@ -122,6 +125,7 @@ class _Work:
         self._by_keys(both_a, both_b, most=64)
         if one_end:
             self._by_keys(up_a, up_b)
+            self._by_readers(up_a, up_b)
             self._by_keys(down_a, down_b)
 
     def by_surroundings(self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable]) -> None:
@@ -151,6 +155,29 @@ class _Work:
                 self.pair(left[0], right[0])
             elif len(left) == len(right) and len(left) <= most:
                 self._pair_alike(left, right)
+
+    def _by_readers(self, keys_a: Sequence[Hashable], keys_b: Sequence[Hashable]) -> None:
+        """Pair layers with equal keys whose readers are paired, and read both at one position.
+
+        The queries, keys and values of a block have equal ancestors; their readers tell them apart.
+        """
+        by_key: dict[Hashable, set[int]] = {}
+        for j, key in enumerate(keys_b):
+            if j not in self.to_a:
+                by_key.setdefault(key, set()).add(j)
+        for i in range(len(self.a.layers) - 1, -1, -1):
+            if i in self.to_b or keys_a[i] not in by_key:
+                continue
+            places = {(self.to_b.get(user, -1), place) for user, place in self.a.layers[i].users}
+            fitting = {
+                j
+                for user, place in places
+                if user >= 0 and place < len(self.b.layers[user].inputs)
+                for j in (self.b.layers[user].inputs[place],)
+                if j in by_key[keys_a[i]] and j not in self.to_a
+            }
+            if len(fitting) == 1:
+                self.pair(i, fitting.pop())
 
     def _pair_alike(self, left: list[int], right: list[int]) -> None:
         """Pair layers that structure cannot distinguish: the most similar first, then in order."""
@@ -204,8 +231,10 @@ class _Work:
         positions_b, score = dict(layer_b.users), 0.0
         for user, position in layer_a.users:
             reader = self.to_b.get(user)
-            if reader in positions_b and not self.a.layers[user].commutative:
-                score += 0.25 if positions_b[reader] == position else -0.25
+            if reader not in positions_b:
+                continue
+            weight = _HABIT if self.a.layers[user].commutative else 0.25
+            score += weight if positions_b[reader] == position else -weight
         return score
 
     # Neighbours
@@ -306,6 +335,62 @@ class _Work:
                 if {user for user, _ in candidate.users} == readers:
                     self.pair(i, j)
                     break
+
+    # Layers at the ends of a gap
+
+    def ends_of_gaps(self) -> None:
+        """Let the end of a gap, not its beginning, be the pair of a layer with the same readers.
+
+        Where one network lacks blocks, the norm behind them is like the norm that begins each. The
+        one with the same readers, or that gives the same output of the network, is its counterpart.
+        A norm begins a block if a shortcut begins beside it.
+        """
+        for i, j in sorted(self.to_b.items()):
+            if not self.a.layers[i].node.parameters or self._common_readers(i, j):
+                continue
+            ahead_a = [k for k in self._read_alike(j) if k not in self.to_b]
+            alike = len(ahead_a) == 1 and self.a.layers[ahead_a[0]].label == self.b.layers[j].label
+            if alike and self._begins(self.a, i, self.to_b):
+                del self.to_b[i]
+                self.pair(ahead_a[0], j)
+                continue
+            ahead_b = [k for k in self._read_alike(i, of_a=True) if k not in self.to_a]
+            alike = len(ahead_b) == 1 and self.b.layers[ahead_b[0]].label == self.a.layers[i].label
+            if alike and self._begins(self.b, j, self.to_a):
+                del self.to_a[j]
+                self.pair(i, ahead_b[0])
+
+    def _begins(self, graph: LayerGraph, index: int, across: dict[int, int]) -> bool:
+        """Whether what a layer reads is also read by a layer without counterpart."""
+        sources = [x for x in graph.layers[index].inputs if x >= 0]
+        return any(
+            user != index and user not in across
+            for source in sources
+            for user in users(graph.layers[source])
+        )
+
+    def _common_readers(self, i: int, j: int) -> bool:
+        """Whether a reader of one layer is paired with one of the other, or both are outputs."""
+        readers = {self.to_b.get(user) for user in users(self.a.layers[i])}
+        ends = [
+            {k for k, x in enumerate(g.outputs) if x == n} for g, n in ((self.a, i), (self.b, j))
+        ]
+        return bool(readers & set(users(self.b.layers[j])) or ends[0] & ends[1])
+
+    def _read_alike(self, index: int, *, of_a: bool = False) -> set[int]:
+        """Return the layers of the other network that counterparts of all readers read there."""
+        here, there = (self.a, self.b) if of_a else (self.b, self.a)
+        across = self.to_b if of_a else self.to_a
+        alike = {
+            there.outputs[k]
+            for k, x in enumerate(here.outputs)
+            if x == index and k < len(there.outputs)
+        }
+        for user, place in here.layers[index].users:
+            reader = across.get(user)
+            if reader is not None and place < len(there.layers[reader].inputs):
+                alike.add(there.layers[reader].inputs[place])
+        return {x for x in alike if x >= 0}
 
     def _readers_in_b(self, source: int | None) -> list[int]:
         if source is None:

@@ -88,9 +88,10 @@ class _Walk:
         key = (base, perm)
         if key not in self.transposes:
             shape = [self.graph.shape(base)[axis] for axis in perm]
+            maker = self.graph.producer.get(base)
             node = self.graph.add(
                 "Transpose",
-                f"{tensor}/transposed",
+                f"{maker.name if maker else tensor}/transposed",
                 [base],
                 shape,
                 {"perm": list(perm)},
