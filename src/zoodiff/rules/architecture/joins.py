@@ -79,7 +79,7 @@ JOINS = Rule(
     ),
     check=in_order(for_layers(_operators), _missing),
     describes=Description(_one_join),
-    after=("ARC160", "ARC161", "ARC165"),
+    after=("ARC160", "ARC161", "ARC165", "ARC174", "ARC177"),
     example=Example(
         networks=lambda: (_residual("Add"), _residual("")),
         twin=lambda: (_residual("Add"), _residual("Add", shortcut_first=True)),

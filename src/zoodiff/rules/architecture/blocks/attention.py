@@ -7,15 +7,70 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer, LayerGraph
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo, for_layers
+from zoodiff.rules.architecture.blocks import mask_logic
+from zoodiff.rules.context import (
+    AlignedPair,
+    Difference,
+    LayerPair,
+    Undo,
+    for_layers,
+    in_order,
+)
 from zoodiff.rules.example import TinyNetwork
-from zoodiff.rules.rule import Example, Rule
+from zoodiff.rules.rule import Description, Example, Rule
+from zoodiff.rules.wording import shown
 
 
 def _scale(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if pair.a.op == "MatMul" and (factors := pair.claim("scale")):
         left, right = (1.0 if factor is None else factor for factor in factors)
         yield pair.difference("ARC170", left, right, "scale")
+
+
+def _caps(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
+    """Whether layers bend the scores of an attention by a hyperbolic tangent, and scale them."""
+    tangents = [layer for layer in layers if layer.op == "Tanh"]
+    scaling = [layer for layer in layers if layer.op == "Mul" and _number(layer) is not None]
+    if len(tangents) != 1 or len(scaling) != len(layers) - 1 or not 0 < len(scaling) < 3:
+        return False
+    scores = _behind(graph, layers[0].inputs, "MatMul")
+    return scores is not None and mask_logic.reaches_softmax(graph, layers[-1])
+
+
+def _number(layer: Layer) -> float | None:
+    value = layer.node.attributes.get("value")
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _capped(networks: AlignedPair) -> Iterable[Difference]:
+    """Scores that one network keeps between two numbers, with the scale that belongs to it."""
+    for region in networks.regions.get("ARC170", ()):
+        sides = ((networks.a, region.a), (networks.b, region.b))
+        caps = [_cap(graph, indices) for graph, indices in sides]
+        scores = [_behind(g, g.layers[i[0]].inputs, "MatMul") if i else None for g, i in sides]
+        parts, factors = [], [1.0, 1.0]
+        for pair in networks.layers:
+            if pair.a is scores[0] or pair.b is scores[1]:
+                claimed = pair.claim("scale")
+                if claimed:
+                    factors = [1.0 if factor is None else float(factor) for factor in claimed]
+                    parts.append(pair.difference("ARC170", factors[0], factors[1], "scale"))
+        words = [_scaled_words(*side) for side in zip(factors, caps, strict=True)]
+        yield Difference(
+            "ARC170", words[0], words[1], region.a, region.b, noun="attentions", parts=tuple(parts)
+        )
+
+
+def _scaled_words(factor: float, cap: float | None) -> str:
+    if cap is None:
+        return f"{shown(factor)}, not capped" if factor != 1.0 else "not capped"
+    return f"{shown(factor * cap)}, capped at {shown(cap)} by tanh"
+
+
+def _cap(graph: LayerGraph, indices: Sequence[int]) -> float | None:
+    """The number behind the hyperbolic tangent; None without one."""
+    numbers = [_number(graph.layers[i]) for i in indices if graph.layers[i].op == "Mul"]
+    return (numbers[-1] or 1.0) if numbers else None
 
 
 def _heads(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
@@ -37,7 +92,7 @@ def _fused(networks: AlignedPair) -> Iterable[Difference]:
     for i, j in networks.alignment.pairs:
         layers = networks.a.layers[i], networks.b.layers[j]
         parameters = [next(iter(x.node.parameters), None) for x in layers]
-        if None in parameters or not any(p and p.whole for p in parameters):
+        if None in parameters or not any(p and p.whole and not p.result for p in parameters):
             continue
         left, right = (_layout(p, order) for p, order in zip(parameters, orders, strict=True))
         rows, interleaved = (
@@ -201,12 +256,14 @@ ATTENTION_SCALE = Rule(
     code="ARC170",
     name="attention scale",
     effect="function",
-    cause="The networks scale the scores of an attention by different numbers before the softmax.",
+    cause="The networks scale the scores of an attention by different numbers before the softmax, "
+    "or one of them caps the scores by a hyperbolic tangent.",
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="The number is one over the square root of the width of a head, unless the weights were "
     "trained with another one.",
     references=(f"{_VASWANI} (section 3.2.1)",),
-    check=for_layers(_scale),
+    check=in_order(_capped, for_layers(_scale)),
+    describes=Description(_caps),
     example=Example(
         networks=lambda: (_attention(factor=0.5), _attention(factor=0.25)),
         twin=lambda: (_attention(factor=0.5), _attention(factor=0.5, on_query=True)),

@@ -11,6 +11,9 @@ from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
 
+_MOVING = frozenset({"Reshape", "Transpose"})
+"""Layers that move elements only; how many a block needs depends on what is before it."""
+
 
 def _squeezes(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
     """Whether there are a pool, a gate and a product of two layers."""
@@ -55,7 +58,7 @@ def _whole_block(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
     if not joins or len(layers) < 3:
         return False
     inside = {layer.index for layer in layers}
-    cores = Counter(str(layer.core) for layer in layers)
+    cores = Counter(str(layer.core) for layer in layers if layer.op not in _MOVING)
     rest = Counter(str(x.core) for x in graph.layers if x.index not in inside)
     return all(rest[core] >= count for core, count in cores.items())
 
@@ -152,7 +155,7 @@ BLOCKS = Rule(
     references=("huggingface/pytorch-image-models#2235",),
     check=for_regions("ARC163"),
     describes=Description(_whole_block),
-    after=("ARC150", "ARC160", "ARC161"),
+    after=("ARC150", "ARC160", "ARC161", "ARC177"),
     example=Example(
         networks=lambda: (_stacked(3, 3), _stacked(3, 3, 3)),
         twin=lambda: (_stacked(3, 3), _stacked(3, 3, 5)),

@@ -100,7 +100,7 @@ CONNECTIONS = Rule(
         "xiaolai-sqlai/mobilenetv3#26",
     ),
     check=_connections,
-    after=("ARC176",),
+    after=("ARC174", "ARC176", "ARC177"),
     example=Example(
         networks=lambda: (
             _branches("Concat", swapped=False),

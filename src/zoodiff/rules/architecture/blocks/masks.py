@@ -7,7 +7,8 @@ from itertools import accumulate
 from typing import Any
 
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.layers import Layer
+from zoodiff.rules.architecture.blocks.mask_logic import is_logic, only_masks, reaches_softmax
 from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers, in_order
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
@@ -18,19 +19,67 @@ _CODE = "ARC174"
 _KEYS = ("mask_shape", "runs", "value", "added")
 
 
-def _only_masks(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
-    return {layer.op for layer in layers} == {"Mask"}
-
-
 def _alone(networks: AlignedPair) -> Iterable[Difference]:
     """Masks that only one network has."""
     for difference in for_regions(_CODE)(networks):
         sides = ((networks.a, difference.a), (networks.b, difference.b))
         left, right = (
-            _meaning(graph.layers[indices[0]].node.attributes) if indices else "none"
+            _of_layers([graph.layers[i] for i in indices]) if indices else "none"
             for graph, indices in sides
         )
+        _explain_readers(networks, difference.a, difference.b)
         yield Difference(_CODE, left, right, difference.a, difference.b, noun="attentions")
+
+
+def _of_layers(layers: Sequence[Layer]) -> str:
+    """What layers of a mask do, in words."""
+    words = [
+        _meaning(layer.node.attributes) if layer.op == "Mask" else _STEPS.get(layer.op, "")
+        for layer in layers
+    ]
+    return ", ".join(dict.fromkeys(filter(None, words))) or "another mask"
+
+
+_STEPS = {
+    "Add": "a computed mask",
+    "And": "a mask that another one is part of",
+    "Not": "a mask inverted",
+    "Or": "either of two masks",
+    "Where": "a computed mask",
+    "Xor": "one of two masks",
+}
+
+
+def _explain_readers(networks: AlignedPair, a: Sequence[int], b: Sequence[int]) -> None:
+    """Let no other rule say that layers read another mask than their counterparts."""
+    to_a, to_b = networks.to_a, networks.to_b
+    readers = {(i, to_b[i]) for x in a for i, _ in networks.a.layers[x].users if i in to_b}
+    readers |= {(to_a[j], j) for y in b for j, _ in networks.b.layers[y].users if j in to_a}
+    networks.explained_inputs.update(readers)
+
+
+def _tables_of_logic(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    """Constant masks that are part of a computed one."""
+    keys = [key for key in pair.unclaimed if str(key).startswith("input")]
+    if pair.a.op == pair.b.op and is_logic(pair.a) and keys:
+        if not reaches_softmax(networks.a, pair.a):
+            return
+        pair.claim(*keys)
+        left, right = (_constant(layer) for layer in (pair.a, pair.b))
+        yield pair.difference(_CODE, left, right, *keys, noun="attentions")
+
+
+def _constant(layer: Layer) -> str:
+    """The constant operand of a layer of a mask, in words."""
+    a = layer.node.attributes
+    for position in range(3):
+        table, shape = a.get(f"input{position}"), a.get(f"input{position}_shape")
+        if not isinstance(table, list) or not all(isinstance(x, bool) for x in table):
+            continue
+        if isinstance(shape, list) and len(shape) >= 2:
+            runs = _merged([n for kept in table for n in ((1, 0) if kept else (0, 1))])
+            return _pattern({"mask_shape": shape, "runs": runs})
+    return "another mask"
 
 
 def _others(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
@@ -132,8 +181,8 @@ ATTENTION_MASK = Rule(
     references=(
         "A. Vaswani et al., Attention is all you need, NIPS 2017, arXiv:1706.03762 (section 3.2.3)",
     ),
-    check=in_order(_alone, for_layers(_others)),
-    describes=Description(_only_masks),
+    check=in_order(_alone, for_layers(_others), for_layers(_tables_of_logic)),
+    describes=Description(only_masks, rank=2),
     example=Example(
         networks=lambda: (_attention(None), _attention(0)),
         twin=lambda: (_attention(0), _attention(0, wide=True)),

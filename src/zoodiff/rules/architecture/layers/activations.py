@@ -49,7 +49,9 @@ def _cut_by_integers(pair: LayerPair) -> bool:
 
 
 def _only_activations(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
-    return {family(layer) for layer in layers} == {"activation"}
+    """Whether layers are activations, and reshapes to the form in which they are computed."""
+    rest = [layer for layer in layers if layer.op != "Reshape"]
+    return {family(layer) for layer in rest} == {"activation"}
 
 
 def _activated(op: str, **attributes: Any) -> Graph:
