@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoodiff.errors import MeasurementError
+from zoodiff.errors import MeasurementError, UsageError, WeightsUnavailableError
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.objects.torch_state import is_compiled
 from zoodiff.zoos.runtime.torch_calls import TorchCall, run_call
@@ -167,7 +167,9 @@ class HeldTorch(ABC):
         module = self._module()
         self._check()
         if any(tensor.is_meta for tensor in module.parameters()):
-            raise MeasurementError(f"the weights of {self.name} are on the meta device")
+            raise WeightsUnavailableError(
+                f"{self.name} is on the meta device, where weights have no values"
+            )
         self.describe(model, weights)
         call = self._call()
         shapes = [tuple(leaf.shape) for leaf in call.leaves if hasattr(leaf, "shape")]
@@ -176,7 +178,10 @@ class HeldTorch(ABC):
         )
 
     def example(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the arrays of the example, by the names of the graph's inputs."""
+        """Return the arrays of the example, by the names of the graph's inputs.
+
+        There are none on the meta device, where tensors have shapes and no values.
+        """
         leaves = self._given()
         if leaves is None or any(getattr(leaf, "is_meta", False) for leaf in leaves):
             return {}
@@ -244,6 +249,11 @@ def on_device_of(module: Any, value: Any) -> Any:
         if isinstance(leaf, np.ndarray | np.generic):
             leaf = torch.from_numpy(np.array(leaf))
             leaf = leaf.to(precision) if leaf.dtype == torch.float64 else leaf
+        if getattr(leaf, "is_meta", False) and device.type != "meta":
+            raise UsageError(
+                f"the example is on the meta device, where tensors have no values, and "
+                f"{type(module).__name__} is not; give an example with values"
+            )
         return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
 
     return pytree.tree_map(moved, value)
