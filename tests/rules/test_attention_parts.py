@@ -11,6 +11,7 @@ import pytest
 from support.small import Draft
 from support.transformers import LENGTH, WIDTH, attention, linear, stack
 from zoodiff.architecture.diff import diff
+from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 Scores = Callable[[Draft, str], str]
@@ -155,3 +156,38 @@ def test_a_number_of_another_value_is_a_factor() -> None:
         return d.graph(linear(d, x))
 
     assert named(scaled(2.0), scaled(3.0)) == [("ARC178", "* 2", "* 3")]
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul"])
+def test_operands_along_other_axes_of_equal_extents_are_told_apart(op: str) -> None:
+    """A vector of n elements by the rows or by the columns of an n x n matrix."""
+
+    def along(axis: int) -> Graph:
+        d = Draft((1, LENGTH, LENGTH))
+        x = linear(d, "x", LENGTH)
+        shape = (1, LENGTH, 1) if axis == 1 else (1, 1, LENGTH)
+        first = d.add("ReduceMean", x, (1, LENGTH), axes=[2], keepdims=False)
+        v = d.add("Reshape", first, shape)
+        return d.graph(linear(d, d.add(op, [x, v], (1, LENGTH, LENGTH))))
+
+    assert [code for code, *_ in named(along(1), along(2))] == ["ARC167"]
+    assert not named(along(1), along(1))
+    assert fingerprint(along(1)) != fingerprint(along(2))
+
+
+def test_rows_of_a_table_that_are_added_are_an_embedding() -> None:
+    def embedded(*, positions: bool) -> Graph:
+        d = Draft((1, LENGTH, WIDTH))
+        d.inputs.append(Tensor("ids", (1, LENGTH), "int64"))
+        d.tensors["ids"] = d.inputs[-1]
+        x = linear(d, "x")
+        if positions:
+            table = [Parameter("table", (20, WIDTH), role="weight")]
+            rows = d.add(
+                "onnx::Gather", "ids", (1, LENGTH, WIDTH), parameters=table, axis=0, operands="wx"
+            )
+            x = d.add("Add", [x, rows])
+        return d.graph(linear(d, x))
+
+    words = f"embedding of positions or types (20, {WIDTH})"
+    assert ("ARC175", words, "none") in named(embedded(positions=True), embedded(positions=False))

@@ -260,6 +260,54 @@ def _along_wide(a: Mapping[str, Any], shape: Sequence[int]) -> Mapping[str, Any]
     return changed
 
 
+_BROADCASTING = frozenset(
+    {"Add", "And", "Div", "Expand", "Max", "Min", "Mul", "Or", "Sub", "Where"}
+)
+
+
+def _broadcast(graph: Graph, layer: Layer) -> tuple[Item, ...]:
+    """Return the axes along which inputs lie in the result, where their extents do not say it.
+
+    Axes of extent 1 are no part of a graph of layers. They decide whether a vector of n elements
+    is added to the rows or to the columns of an n x n matrix.
+    """
+    node = layer.node
+    if node.op not in _BROADCASTING:
+        return ()
+    result = graph.tensors.get(node.outputs[0])
+    tensors = [graph.tensors.get(name) for name in node.inputs]
+    if result is None or not all(tensors):
+        return ()
+    placed = [_axes(t.shape, result.shape) for t in tensors if t is not None]
+    if not any(placed):
+        return ()
+    return (("broadcast", *(sorted(placed) if layer.commutative else placed)),)
+
+
+def axes_of_operands(layer: Layer) -> tuple[tuple[int, ...], ...]:
+    """Return per operand the wide axes of the result that it has, if extents do not say them."""
+    settings = layer.label[1] if isinstance(layer.label, tuple) and len(layer.label) > 1 else ()
+    last = settings[-1] if isinstance(settings, tuple) and settings else ()
+    return last[1:] if isinstance(last, tuple) and last[:1] == ("broadcast",) else ()
+
+
+def _axes(shape: Sequence[int], result: Sequence[int]) -> tuple[int, ...]:
+    """Return which of the wide axes of a result a tensor has; empty where its extents say it."""
+    wide = [extent for extent in result if extent != 1]
+    own = [extent for extent in shape if extent != 1]
+    if own == wide or not own or len(shape) > len(result):
+        return ()
+    ways = [1] + [0] * len(own)  # how often each beginning of the extents fits
+    for extent in wide:
+        for k in range(len(own), 0, -1):
+            ways[k] += ways[k - 1] if own[k - 1] == extent else 0
+    if ways[-1] < 2:
+        return ()
+    padded = [1] * (len(result) - len(shape)) + list(shape)
+    axes = [k for k, extent in enumerate(result) if extent != 1]
+    return tuple(place for place, k in enumerate(axes) if padded[k] != 1)
+
+
 def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
     node = layer.node
     a: Mapping[str, Any] = node.attributes
@@ -296,6 +344,7 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
     if node.op not in {"Add", "Mul"}:  # two biases of a recurrent layer may be stored as their sum
         own = whole_parameters(node.parameters) if node.op in GATES else node.parameters
         shapes = tuple(p.shape for p in own if p.role != "recurrent_bias")
+    settings = (*settings, *_broadcast(graph, layer))
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
     scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")
     return (node.op, settings, rounded(scaling), shapes), core

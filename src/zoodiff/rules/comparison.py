@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoodiff.graph.layers import Item, Layer, in_half, rounded
+from zoodiff.graph.layers import Item, Layer, axes_of_operands, in_half, rounded
 from zoodiff.rules.context import Aspect, Key
 
 Differing = dict[Key, tuple[Any, Any]]
@@ -40,6 +40,11 @@ def compared(a: Layer, b: Layer) -> Differing:
     ]
     if not differing and shapes[0] != shapes[1]:
         differing[Aspect.PARAMETERS] = (shapes[0], shapes[1])
+    axes = [axes_of_operands(layer) for layer in (a, b)]
+    # Operands of another shape follow from what is before them.
+    same_extents = [len(operand) for operand in axes[0]] == [len(operand) for operand in axes[1]]
+    if not differing and axes[0] != axes[1] and same_extents:
+        differing[Aspect.BROADCAST] = (axes[0], axes[1])
     return differing
 
 

@@ -23,6 +23,8 @@ class Aspect(Enum):
     """The two layers: they compute different things."""
     PIXELS = "pixels"
     """The two layers: arithmetic on pixels."""
+    BROADCAST = "axes of operands"
+    """Along which axes of the result the operands lie, where all attributes agree."""
     PARAMETERS = "parameters"
     """Shapes of the weights, where all attributes agree."""
     BIAS_BEFORE_NORM = "bias before the norm"

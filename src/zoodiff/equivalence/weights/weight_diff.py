@@ -197,7 +197,8 @@ def _compared(
     difference: float | None = None
     if roles[0] == roles[1]:
         pairs = [
-            (a[p.name].reshape(-1), b[q.name].reshape(-1)) for p, q in zip(*owned, strict=True)
+            _without_hidden(a[p.name].reshape(-1), b[q.name].reshape(-1))
+            for p, q in zip(*owned, strict=True)
         ]
         if all(np.array_equal(x, y) for x, y in pairs):
             return "identical", 0.0
@@ -274,6 +275,18 @@ _SPECIAL: dict[str, Callable[[Layer, Weights], list[Any] | None]] = {
     **dict.fromkeys(GATES, recurrent_weights),
 }
 """Layers that are no product with a weight: how to read what is learned of each."""
+
+
+_HIDDEN = -1e30
+"""A number of a table that gives a score no weight; next to it all others would be nothing."""
+
+
+def _without_hidden(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return two arrays with zeros where both have numbers that hide a score."""
+    if not x.size or max(float(x.min()), float(y.min())) > _HIDDEN or x.shape != y.shape:
+        return x, y
+    hidden = (x < _HIDDEN) & (y < _HIDDEN)
+    return np.where(hidden, np.zeros_like(x), x), np.where(hidden, np.zeros_like(y), y)
 
 
 def _relative(x: Any, y: Any) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Extents
 from zoodiff.frontends.torch.call import Call, Constant, Shape, Value
-from zoodiff.frontends.torch.logic import onnx_node
+from zoodiff.frontends.torch.logic import onnx_node, runs_of
 from zoodiff.graph.ir import Parameter
 
 if TYPE_CHECKING:
@@ -29,10 +28,16 @@ def attention(call: Call) -> Value | None:
     query, key, value = call.args[:3]
     *lead, length, width = query.shape
     keys, depth = key.shape[-2], value.shape[-1]
-    grouped = call.kwargs.get("enable_gqa") or key.shape[:-2] != tuple(lead)
     mask = _Mask(call, (*lead, length, keys))
-    if grouped or not mask.is_known or call.arg(4, "dropout_p", 0.0):
+    if not mask.is_known or call.arg(4, "dropout_p", 0.0):
         return None
+    if key.shape[:-2] != tuple(lead):
+        if not _are_groups(key, value, lead):
+            return None
+        key, value = (
+            _repeated(call, x, lead, step)
+            for x, step in ((key, "repeated keys"), (value, "repeated values"))
+        )
     scale = call.kwargs.get("scale")
     scores_shape: Shape = (*lead, length, keys)
     scores = call.node(
@@ -56,6 +61,28 @@ def attention(call: Call) -> Value | None:
     )
 
 
+def _are_groups(key: Any, value: Any, lead: list[int]) -> bool:
+    """Whether each head of keys and of values belongs to as many heads of queries."""
+    if not all(isinstance(x, Value) and len(x.shape) == len(lead) + 2 for x in (key, value)):
+        return False
+    heads = key.shape[-3]
+    same = key.shape[:-3] == value.shape[:-3] == tuple(lead[:-1]) and value.shape[-3] == heads
+    return bool(same) and lead[-1] % int(heads) == 0
+
+
+def _repeated(call: Call, data: Value, lead: list[int], step: str) -> Value:
+    """Repeat each head as often as heads of queries read it, as ``repeat_interleave`` does."""
+    *outer, heads, length, width = data.shape
+    apart = (*outer, heads, 1, length, width)
+    wide = (*outer, heads, lead[-1] // heads, length, width)
+    joined = (*lead, length, width)
+    data = call.node(operations.reshape(apart), inputs=[data], shape=apart, step=f"{step}, apart")
+    data = call.node(operations.expand(wide), inputs=[data], shape=wide, step=step)
+    return call.node(
+        operations.reshape(joined), inputs=[data], shape=joined, step=f"{step}, joined"
+    )
+
+
 class _Mask:
     """The mask of a call: constant, computed or none."""
 
@@ -76,7 +103,7 @@ class _Mask:
     def applied(self, scores: Value) -> Value:
         """Return the scores behind the mask."""
         if self._left_out is not None:
-            runs = _runs(self._left_out)
+            runs = runs_of(self._left_out)
             if not self._left_out.any():
                 return scores
             operation = operations.mask(self._left_out.shape, runs)
@@ -106,7 +133,7 @@ def _left_out(mask: Constant) -> NDArray[Any] | None:
         left_out = np.asarray(mask.values) < _NONE
         if (mask.values[~left_out] != 0).any():
             return None
-    if left_out.ndim < 2 or left_out.all(axis=-1).any() or len(_runs(left_out)) > _MOST_RUNS:
+    if left_out.ndim < 2 or left_out.all(axis=-1).any() or len(runs_of(left_out)) > _MOST_RUNS:
         return None
     return left_out
 
@@ -115,8 +142,3 @@ def _behind(rows: int, columns: int) -> NDArray[Any]:
     import numpy as np
 
     return ~np.tri(rows, columns, dtype=bool)
-
-
-def _runs(left_out: NDArray[Any]) -> list[int]:
-    runs = [(bool(key), len(list(run))) for key, run in groupby(left_out.reshape(-1).tolist())]
-    return [0] * runs[0][0] + [length for _, length in runs]

@@ -24,6 +24,8 @@ class Value:
     name: str
     shape: Shape
     dtype: str = "float32"
+    of_weights: bool = False
+    """Whether it depends on weights and constants alone."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 MOST = 1 << 16
 """The largest table, in elements, that is written into a graph."""
-_LARGEST = 2 * MOST
-"""The largest table whose values are computed: both coordinates of the places of a window."""
+_LARGEST = 8 * MOST
+"""The largest table whose values are computed, such as the masks of all windows of an image."""
 _EVALUATED = frozenset(
     {"add", "alias", "arange", "clone", "contiguous", "detach", "expand", "flatten", "full"}
     | {"detach_", "lift_fresh", "lift_fresh_copy"}

@@ -7,7 +7,7 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Arithmetic, Extremum, Operation
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Value
-from zoodiff.frontends.torch.logic import onnx_node
+from zoodiff.frontends.torch.logic import onnx_node, runs_of
 from zoodiff.graph.ir import Parameter
 
 
@@ -48,10 +48,29 @@ def _on_two(call: Call, op: Arithmetic, first: Any, second: Any) -> Value | None
 def _on_constant(call: Call, op: Arithmetic, first: Any, second: Any) -> Value | None:
     """Add arithmetic on a constant and a tensor or, where its values are known, on a weight."""
     if isinstance(second, Constant) and isinstance(first, Value):
+        mask = _mask(call, first, second) if op == "Add" and first.of_weights else None
+        if mask is not None:
+            return mask
         return call.node(operations.arithmetic(op, constant_shape=second.shape), inputs=[first])
     if any(isinstance(v, Parameter) for v in (first, second)):
         return onnx_node(call, f"onnx::{op}", [first, second])
     return None
+
+
+def _mask(call: Call, table: Value, constant: Constant) -> Value | None:
+    """Add a constant of zeros and of one negative number to a table that depends on weights alone.
+
+    Its values are kept as a mask, however large it is.
+    """
+    values = constant.values
+    if values is None or values.dtype.kind != "f":
+        return None
+    lowest = float(values.min(initial=0.0))
+    left_out = values == lowest
+    if lowest >= 0 or (values[~left_out] != 0).any():
+        return None
+    operation = operations.mask(values.shape, runs_of(left_out), value=lowest, added=True)
+    return call.node(operation, inputs=[table])
 
 
 def _on_weights(call: Call, op: Arithmetic, first: Parameter, second: Parameter) -> Value | None:

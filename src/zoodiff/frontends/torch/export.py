@@ -209,7 +209,8 @@ class _Walk:
             parameters=request.parameters,
             matrices=request.matrices,
         )
-        return [Value(tensor.name, tensor.shape, tensor.dtype) for tensor in outputs]
+        of_weights = all(value.of_weights for value in request.inputs)
+        return [Value(tensor.name, tensor.shape, tensor.dtype, of_weights) for tensor in outputs]
 
 
 def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:

@@ -7,12 +7,16 @@ in the graph of an exported file, so that the interpreter runs it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value
 from zoodiff.graph.ir import AttributeValue, Parameter
 from zoodiff.graph.onnx_nodes import constant_attributes, usual_places
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _MOST = 4096
 """The largest constant whose values the graph holds, as in the ONNX frontend."""
@@ -58,6 +62,12 @@ def onnx_node(
         attributes["operands"] = places
     operation = operations.opaque(op, attributes)
     return call.node(operation, inputs=tensors, shape=shape, step=step)
+
+
+def runs_of(left_out: NDArray[Any]) -> list[int]:
+    """Return how many elements of a mask in a row are kept, then left out, in turns."""
+    runs = [(bool(key), len(list(run))) for key, run in groupby(left_out.reshape(-1).tolist())]
+    return [0] * runs[0][0] + [length for _, length in runs]
 
 
 def _of_truth(op: str) -> Handler:

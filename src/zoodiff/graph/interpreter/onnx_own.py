@@ -97,6 +97,22 @@ def _flattened(node: Node, operands: Sequence[Any]) -> list[Any]:
     return [np.asarray(value).reshape(data.shape) for value in reference.run(newer, [rows])]
 
 
+def _gather_elements(node: Node, operands: Sequence[Any]) -> list[Any]:
+    """Choose an element per index along an axis; the reference fails on some shapes."""
+    data, indices = (np.asarray(value) for value in operands)
+    axis = node.attributes.get("axis", 0)
+    assert isinstance(axis, int)
+    axis %= data.ndim
+    near = tuple(
+        slice(None) if k == axis else slice(extent) for k, extent in enumerate(indices.shape)
+    )
+    extent = data.shape[axis]
+    if ((indices < -extent) | (indices >= extent)).any():
+        raise ValueError(f"an index is not within the {extent} elements of axis {axis}")
+    counted = np.where(indices < 0, indices + extent, indices)
+    return [np.take_along_axis(data[near], counted, axis)]
+
+
 def _grid_sample(node: Node, operands: Sequence[Any]) -> list[Any]:
     """Run GridSample; version 16 has other names for the modes."""
     names = {"bicubic": "cubic", "bilinear": "linear"}
@@ -143,6 +159,7 @@ def _scatter(node: Node, operands: Sequence[Any]) -> list[Any]:
 _RUNNERS: Mapping[str, Runner] = {
     "CastLike": _cast_like,
     "DequantizeLinear": _dequantise,
+    "GatherElements": _gather_elements,
     "GridSample": _grid_sample,
     "GroupNormalization": _group_norm,
     "Hardmax": _flattened,

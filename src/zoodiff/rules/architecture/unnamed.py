@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoodiff.graph.ir import Graph
+from zoodiff.graph.layers import Layer
 from zoodiff.rules.context import (
     AlignedPair,
     Aspect,
@@ -21,9 +22,15 @@ from zoodiff.rules.wording import called, shown, steps_in_words
 
 _EXTENTS = frozenset({"batch", "k", "m", "n"})
 _SHAPES = frozenset({"axis", "perm", "shape"})
+_BOUNDS = frozenset({"axes", "ends", "starts", "steps"})
 
 
 def _attributes(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.a.op == pair.b.op == "Slice" and len(_BOUNDS & set(pair.unclaimed)) > 1:
+        keys = [key for key in pair.unclaimed if key in _BOUNDS]
+        pair.claim(*keys)
+        left, right = (_bounds(layer) for layer in (pair.a, pair.b))
+        yield pair.difference("ARC180", left, right, *keys)
     for key, (left, right) in list(pair.unclaimed.items()):
         pair.claim(key)
         if not _follows(key, pair, networks):
@@ -35,6 +42,16 @@ def _attributes(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
                 yield pair.difference("ARC180", *words, key, undo=Undo.PIXELS)
                 continue
             yield pair.difference("ARC180", f"{name} {shown(left)}", f"{name} {shown(right)}", key)
+
+
+def _bounds(layer: Layer) -> str:
+    """Which elements a slice takes, in words."""
+    a: Mapping[str, Any] = layer.node.attributes
+    steps = a.get("steps") or [1] * len(a["starts"])
+    return "; ".join(
+        f"elements {start} to {end} of axis {axis}{f' in steps of {step}' if step != 1 else ''}"
+        for axis, start, end, step in zip(a["axes"], a["starts"], a["ends"], steps, strict=True)
+    )
 
 
 def _follows(key: str | Aspect, pair: LayerPair, networks: AlignedPair) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.passes.reshaping.movements import Movement
-from zoodiff.rules.context import AlignedPair, Difference, Undo, in_order
+from zoodiff.rules.context import AlignedPair, Aspect, Difference, Undo, in_order
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
@@ -159,6 +159,22 @@ def _others(networks: AlignedPair) -> Iterable[Difference]:
         yield Difference(_CODE, left, right, a, b, Undo.ATTRIBUTES, _KEYS, "places")
 
 
+def _broadcasts(networks: AlignedPair) -> Iterable[Difference]:
+    """Operands that are repeated along other axes."""
+    for pair in networks.layers:
+        if axes := pair.claim(Aspect.BROADCAST):
+            left, right = (_along(side) for side in axes)
+            yield pair.difference(
+                _CODE, left, right, Aspect.BROADCAST, noun="places", undo=Undo.NOTHING
+            )
+
+
+def _along(operands: Sequence[Sequence[int]]) -> str:
+    """Along which axes of the result the operands lie, in words."""
+    words = [f"({', '.join(map(str, axes))})" for axes in operands if axes]
+    return f"operands along axes {' and '.join(words)}" if words else "operands of the whole shape"
+
+
 def _moved(perm: Sequence[int] | None, divided: tuple[int, ...] = (1, 2, 4, 4, 4)) -> Graph:
     """A network that moves the elements of a map between two convolutions."""
     net = TinyNetwork(size=4)
@@ -185,7 +201,7 @@ ORDER_OF_ELEMENTS = Rule(
         "ONNX operator DepthToSpace, https://onnx.ai/onnx/operators/onnx__DepthToSpace.html",
         "X. Zhang et al., ShuffleNet, CVPR 2018, arXiv:1707.01083",
     ),
-    check=in_order(_others, _regions),
+    check=in_order(_others, _broadcasts, _regions),
     describes=Description(_known),
     after=("ARC127", "ARC150", "ARC151"),
     example=Example(

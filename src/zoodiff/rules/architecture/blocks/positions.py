@@ -15,7 +15,13 @@ _CODE = "ARC175"
 
 
 def _positions(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
-    """Whether the only layer adds one learned number to each element of an image's tokens."""
+    """Whether layers add one learned number to each element of the tokens.
+
+    It is a weight of their shape, or rows of a table that computed positions choose.
+    """
+    if len(layers) > 1 and layers[-2].op == "onnx::Gather":
+        chooses = all(layer.op == "GatherElements" for layer in layers[:-2])
+        return chooses and _rows_added(graph, layers[-2], layers[-1])
     if len(layers) != 1 or layers[0].op != "Add" or layers[0].chain:
         return False
     (layer,) = layers
@@ -25,8 +31,17 @@ def _positions(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
     (learned,) = node.parameters
     wide = [extent for extent in learned.shape if extent != 1]
     users = {graph.layers[user].op for user, _ in layer.users}
-    everywhere = wide == [extent for extent in shape[1:] if extent != 1]
+    everywhere = wide in (
+        [extent for extent in shape[1:] if extent != 1],
+        [extent for extent in shape if extent != 1],
+    )
     return everywhere and len(wide) > 1 and learned.trainable and "Softmax" not in users
+
+
+def _rows_added(graph: LayerGraph, rows: Layer, total: Layer) -> bool:
+    """Whether rows of a table are added to something, and read by nothing else."""
+    added = total.op == "Add" and len(total.inputs) == 2 and rows.index in total.inputs
+    return added and len(rows.users) == 1 and bool(rows.inputs) and bool(rows.node.parameters)
 
 
 def _named(networks: AlignedPair) -> Iterable[Difference]:
@@ -47,9 +62,10 @@ def _named(networks: AlignedPair) -> Iterable[Difference]:
 def _words(graph: LayerGraph, indices: Sequence[int]) -> str:
     if not indices:
         return "none"
-    (learned,) = graph.layers[indices[0]].node.parameters
+    learned = next(p for i in indices for p in graph.layers[i].node.parameters)
     shape = ", ".join(map(str, _stored(learned)))
-    return f"position embedding ({shape})"
+    chosen = learned.result or any(graph.layers[i].op != "Add" for i in indices)
+    return f"{'embedding of positions or types' if chosen else 'position embedding'} ({shape})"
 
 
 def _stored(parameter: Parameter) -> tuple[int, ...]:
@@ -82,7 +98,8 @@ POSITION_EMBEDDING = Rule(
     code=_CODE,
     name="position embedding",
     effect="function",
-    cause="Only one network adds a learned embedding of its position to each token.",
+    cause="Only one network adds a learned embedding of its position, or of its type, to each "
+    "token.",
     consequence="Outputs differ. The other network knows no order of its tokens, unless it has it "
     "from elsewhere: from convolutions, or from a bias in its attention.",
     advice="Check whether the export lost the embedding, and whether the weights were trained "
