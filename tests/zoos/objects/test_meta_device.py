@@ -59,6 +59,30 @@ def test_the_answer_rests_on_structure_alone(ids: Any) -> None:
     assert not report.answer.evidence.weights.compared
 
 
+def test_two_networks_are_traced_one_after_the_other(
+    ids: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tracer of PyTorch keeps its state for the whole process."""
+    from zoodiff.equivalence.runs import sides
+    from zoodiff.frontends.torch import export
+
+    monkeypatch.setattr(sides, "count_usable_cores", lambda: 4)
+    traced, inside = [], [0]
+    original = export.graph_of_call
+
+    def traced_alone(*arguments: Any, **named: Any) -> Any:
+        inside[0] += 1
+        traced.append(inside[0])
+        try:
+            return original(*arguments, **named)
+        finally:
+            inside[0] -= 1
+
+    monkeypatch.setattr(export, "graph_of_call", traced_alone)
+    zoodiff.diff(on_meta(), on_meta(layers=3), example=ids)
+    assert traced == [1, 1]
+
+
 def test_differences_are_named_without_values(ids: Any) -> None:
     report = zoodiff.diff(on_meta(), on_meta(epsilon=1e-3), example=ids)
     assert report.same_function is None

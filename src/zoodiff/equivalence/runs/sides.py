@@ -65,8 +65,12 @@ class Sides:
 
 @contextmanager
 def sides(pool: WorkerPool, a: Entry, b: Entry, *, concurrent: bool) -> Iterator[Sides]:
-    """Give two entries their workers; with ``concurrent``, and two cores, each its own pool."""
-    second = pool.second_pool() if concurrent and count_usable_cores() > 1 else pool
+    """Give two entries their workers; with ``concurrent``, and two cores, each its own pool.
+
+    Two objects of this process wait for each other: frameworks cannot trace two at a time.
+    """
+    apart = a.takes_weights or b.takes_weights
+    second = pool.second_pool() if concurrent and apart and count_usable_cores() > 1 else pool
     if second is pool:
         yield Sides((a, b), (pool, pool))
         return
