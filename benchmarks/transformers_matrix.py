@@ -20,6 +20,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -117,9 +118,24 @@ def _prepare() -> None:
     torch.set_num_threads(1)
     import transformers
     import transformers.models.auto.modeling_auto
-    from benchmarks.small_transformers import answers
 
-    del transformers, answers
+    del transformers
+    _warm_up()
+
+
+def _warm_up() -> None:
+    """Ask about one linear layer, so that what exporters and zoodiff import is there for all."""
+    import torch
+    from benchmarks.small_transformers.answers import judged
+    from benchmarks.small_transformers.exports import ExportError, export
+    from benchmarks.small_transformers.networks import Sample, plain
+
+    inputs = {"input": torch.randn(2, 4)}
+    sample = Sample("linear", plain(torch.nn.Linear(4, 4).eval(), ("input",), {}), inputs, "")
+    with tempfile.TemporaryDirectory() as folder:
+        for exporter in EXPORTERS:
+            with contextlib.suppress(ExportError):
+                judged(sample, export(sample, exporter, Path(folder)), same=True)
 
 
 def run_apart(name: str, exporters: Sequence[str], seconds: float) -> dict[str, Any]:

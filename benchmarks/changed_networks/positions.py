@@ -123,7 +123,7 @@ _IDS = (
 def _later_positions(network: nn.Module) -> Change | None:
     for module in modules(network, r".*(Embeddings|Model)"):
         if any(rewritten(module, edit) for edit in _IDS):
-            return change(network, "weights ARC175", module)
+            return change(network, "weights ARC175 ARC178", module)
     return None
 
 
