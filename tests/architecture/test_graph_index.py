@@ -127,7 +127,7 @@ def test_graphs_of_other_versions_stay_and_are_not_used(
         (lambda line: line["key"].update(entry="no reference"), "is not valid"),
         (lambda line: line["key"].update(code="../x"), "is not valid"),
         (lambda line: line["key"].update(more=1), "is not valid"),
-        (lambda line: line.update(fingerprints=["zs2:x", "y", 1, 2]), "is not valid"),
+        (lambda line: line.update(fingerprints=["zs3:x", "y", 1, 2]), "is not valid"),
         (lambda line: line.update(fingerprints=[1, 2]), "is not valid"),
         (
             lambda line: line["fingerprints"].__setitem__(

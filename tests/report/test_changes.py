@@ -132,12 +132,12 @@ def test_answers_claims_and_graphs_that_changed_are_named(run: StudyResult) -> N
     assert run.claimed is not None
     claim = run.claimed.rows[0].model_copy(update={"high": 75.5})
     records = [
-        record.model_copy(update={"fingerprint": f"zd3:{k}"})
+        record.model_copy(update={"fingerprint": f"zd4:{k}"})
         for k, record in enumerate(run.records)
     ]
     old = run.model_copy(update={"records": records})
-    moved = records[0].model_copy(update={"fingerprint": "zd3:other"})
-    scheme = records[1].model_copy(update={"fingerprint": "zd4:1"})
+    moved = records[0].model_copy(update={"fingerprint": "zd4:other"})
+    scheme = records[1].model_copy(update={"fingerprint": "zd5:1"})
     new = run.model_copy(
         update={
             "differences": [fewer, *run.differences[1:]],
@@ -151,6 +151,6 @@ def test_answers_claims_and_graphs_that_changed_are_named(run: StudyResult) -> N
     assert before == "other network (ARC101, ARC113, ARC120, ARC140)"
     assert after == "other network (ARC113, ARC120, ARC140)"
     assert of_kind(found, "claim") == [(("onnx:vgg19",), "74.00 %", "75.50 %")]
-    assert of_kind(found, "graph") == [((records[0].entry,), "zd3:0", "zd3:other")]
+    assert of_kind(found, "graph") == [((records[0].entry,), "zd4:0", "zd4:other")]
     assert any("two schemes" in sentence for sentence in found.not_comparable)
     assert found.sentence.startswith("Changed beyond noise: 1 graph, 1 answer and 1 claim, of ")

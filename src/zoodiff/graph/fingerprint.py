@@ -19,20 +19,20 @@ from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.recurrent import GATES, whole_parameters
 
-SCHEME = "zd3"
+SCHEME = "zd4"
 """Version of the scheme (frontends, passes, labels and text), the prefix of every fingerprint.
 
 Raise it when any network gets another fingerprint: fingerprints of different schemes cannot be
 compared.
 """
-STRUCTURE_SCHEME = "zs2"
+STRUCTURE_SCHEME = "zs3"
 """Version of the scheme of structure fingerprints."""
 _MOST_LEAVES = 4096
 """The largest number of refinements; real networks need from one to some dozens."""
 
 
 def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
-    """Return the fingerprint of a graph: ``zd3:`` and 32 hexadecimal digits.
+    """Return the fingerprint of a graph: ``zd4:`` and 32 hexadecimal digits.
 
     It does not depend on names, the order of nodes, the framework or the weights. Raises
     MeasurementError for a graph with more symmetries than can be searched.
@@ -47,7 +47,7 @@ def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
 def structure(graph: Graph, *, is_canonical: bool = False) -> str:
     """Return the structure fingerprint, equal for a network and its exports.
 
-    It is ``zs2:`` and 32 hexadecimal digits. Exporters fold batch norms into weights and drop
+    It is ``zs3:`` and 32 hexadecimal digits. Exporters fold batch norms into weights and drop
     biases of zeros and factors of one. So per-channel arithmetic after a layer with weights is left
     out: biases, batch norms with their epsilon, scales and shifts. Any other finding that may
     change the function changes this fingerprint. Raises MeasurementError for a graph with more

@@ -163,7 +163,7 @@ def test_an_entry_without_a_graph_is_not_known(result: StudyResult) -> None:
 
 
 def test_runs_of_older_versions_group_by_fingerprint(result: StudyResult) -> None:
-    prints = ["zd3:1", "zd3:1", None]
+    prints = ["zd4:1", "zd4:1", None]
     records = [
         r.model_copy(update={"fingerprint": prints[k % 3]}) for k, r in enumerate(result.records)
     ]

@@ -309,7 +309,7 @@ def _drawn(folder: Path, contents: list[bytes]) -> Path:
 
     entries = ["a:b", "a:c"]
     described = [
-        record_of("architecture", entry, fingerprint=f"zd3:{k}" * 4)
+        record_of("architecture", entry, fingerprint=f"zd4:{k}" * 4)
         for k, entry in enumerate(entries)
     ]
     values = DifferenceValues(
