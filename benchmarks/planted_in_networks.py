@@ -374,7 +374,7 @@ MORE = (
     Fault("softmax at the end", "resnet18", _softmax_at_the_end, frozenset({"ARC140"})),
     Fault("branch halved", "resnet18",
           lambda g: insert(g, _residuals(g)[2].input[0], "Mul", np.float32(0.5)),
-          frozenset({"ARC190"})),
+          frozenset({"ARC178"})),
     Fault("no gates", "mobilenet_v3_small", _no_gates, frozenset({"ARC160"})),
     Fault("last token", "transformer", _last_token, frozenset({"ARC145"})),
     Fault("mean of tokens", "transformer", _mean_of_tokens, frozenset({"ARC145"})),
