@@ -106,7 +106,7 @@ def test_a_module_and_its_file_are_one_function(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plant", "cause"), [("row", "weights"), ("bias", "weights"), ("epsilon", "ARC180")]
+    ("plant", "cause"), [("row", "weights"), ("bias", "weights"), ("epsilon", "ARC178")]
 )
 def test_a_planted_change_is_told(reader: Reader, plant: str, cause: str) -> None:
     changed = Reader(plant)
