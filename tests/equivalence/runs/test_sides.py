@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -14,8 +15,23 @@ from zoodiff.equivalence.runs.sides import Sides, sides
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.registry import Entry
 
-A, B = cast(Entry, "a"), cast(Entry, "b")
-"""Entries as far as sides look at them: they are no files."""
+
+@dataclass(frozen=True)
+class FakeEntry:
+    """An entry as far as sides look at it: it is no file."""
+
+    name: str
+    takes_weights: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def entry(name: str, *, takes_weights: bool = True) -> Entry:
+    return cast(Entry, FakeEntry(name, takes_weights))
+
+
+A, B = entry("a"), entry("b")
 PARAMETERS_OF_EVERY_MEMORY = 10**18
 
 
@@ -46,6 +62,14 @@ def test_concurrent_sides_are_asked_at_once_each_with_its_own_pool(pool: WorkerP
     assert (a, b) == (A, B)
     assert first is pool
     assert second is not pool
+
+
+def test_two_networks_of_this_process_wait_for_each_other(pool: WorkerPool) -> None:
+    held = entry("c", takes_weights=False), entry("d", takes_weights=False)
+    with sides(pool, *held, concurrent=True) as both:
+        assert running(both) == 1
+    with sides(pool, held[0], B, concurrent=True) as both:
+        assert running(both) == 2
 
 
 def running(both: Sides, parameters: int = 0) -> int:
