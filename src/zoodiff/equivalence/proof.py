@@ -124,7 +124,7 @@ def _obstacle(diff: Diff, *, named: bool) -> str:
 
 
 def not_proved(reason: str) -> Proof:
-    """Return the proof that is none, because of ``reason``."""
+    """Return that nothing was proved, and the reason."""
     return Proof("not proved", reason, None, None, None, (), (), False, None)
 
 
@@ -214,12 +214,12 @@ class _Experiment:
         plain = None if outputs is None else _farthest(self._reference, outputs)
         if outputs is not None:
             self._only_hidden = self._parts_where_hidden(self._reference, outputs)
-        agreement, own = self._in_frameworks(plain)
-        measured = own if own is not None else plain
+        frameworks = self._in_frameworks(plain)
+        measured = plain if frameworks[1] is None else frameworks[1]
         if self._only_hidden:
-            return self._proof("not proved", _HIDDEN, measured, None, (), (), agreement, own)
+            return self._proof("not proved", _HIDDEN, measured, frameworks)
         if measured is not None and measured <= self._tolerance:
-            return self._proof("same function", "", measured, plain, (), (), agreement, own)
+            return self._proof("same function", "", measured, frameworks, plain)
         tried = [self._counterfactual(f, findings) for f in findings]
         matter = [f for f, c in zip(findings, tried, strict=True) if c.matters]
         left_over = self._difference(e for f in matter for e in f.differences)
@@ -235,9 +235,7 @@ class _Experiment:
             if everything is None or everything > self._tolerance:
                 reason = "the findings together do not explain all of it"
             left_over = everything
-        return self._proof(
-            verdict, reason, measured, left_over, codes, tuple(tried), agreement, own
-        )
+        return self._proof(verdict, reason, measured, frameworks, left_over, codes, tuple(tried))
 
     def _counterfactual(self, finding: Finding, findings: Sequence[Finding]) -> Counterfactual:
         others = [e for f in findings if f is not finding for e in f.differences]
@@ -300,12 +298,13 @@ class _Experiment:
         verdict: Verdict,
         reason: str,
         difference: float | None,
-        left_over: float | None,
-        codes: tuple[str, ...],
-        tried: tuple[Counterfactual, ...],
-        agreement: float | None,
-        own: float | None,
+        frameworks: tuple[float | None, float | None],
+        left_over: float | None = None,
+        codes: tuple[str, ...] = (),
+        tried: tuple[Counterfactual, ...] = (),
     ) -> Proof:
+        """Return the proof; ``frameworks`` is what ``_in_frameworks`` returned."""
+        agreement, own = frameworks
         if agreement is not None and agreement > max(1e-3, self._tolerance):
             verdict = "not proved"
             reason = (

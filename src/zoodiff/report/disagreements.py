@@ -93,10 +93,10 @@ def _records(
     ``measured`` has the records by entry and top-1.
     """
     pairs = [
-        (one, two)
-        for one in measured.get((row.high_entry, row.high), ())
-        for two in measured.get((row.low_entry, row.low), ())
-        if one.conditions.get("data_sha256") == two.conditions.get("data_sha256")
+        (high, low)
+        for high in measured.get((row.high_entry, row.high), ())
+        for low in measured.get((row.low_entry, row.low), ())
+        if high.conditions.get("data_sha256") == low.conditions.get("data_sha256")
     ]
     return pairs[0] if len(pairs) == 1 else None
 

@@ -45,14 +45,14 @@ class Thumbnails:
 
     def __init__(self, images: ImageSet, pool: WorkerPool) -> None:
         self._images, self._pool = images, pool
-        self._made: dict[str, str | None] = {}
+        self._addresses: dict[str, str | None] = {}
         self._characters = 0
         self._worker_failed = False
 
     @property
     def addresses(self) -> Mapping[str, str]:
         """The pictures as ``data:`` addresses, by name."""
-        return {name: made for name, made in self._made.items() if made is not None}
+        return {name: address for name, address in self._addresses.items() if address is not None}
 
     def add(self, number: int, key: int) -> tuple[str, str] | None:
         """Return the name of an image's picture, and the image's own name in the data set.
@@ -63,12 +63,12 @@ class Thumbnails:
         if not 0 <= key < 1 << 64 or not 0 <= number < len(self._images):
             return None  # predictions that were edited
         name = f"{key:016x}"
-        if name not in self._made:
+        if name not in self._addresses:
             has_room = self._characters < MOST_CHARACTERS and not self._worker_failed
-            made = self._address(number, key) if has_room else None
-            self._made[name] = made
-            self._characters += len(made or "")
-        if self._made[name] is None:
+            address = self._address(number, key) if has_room else None
+            self._addresses[name] = address
+            self._characters += len(address or "")
+        if self._addresses[name] is None:
             return None
         return name, self._images.samples[number].name
 

@@ -202,6 +202,20 @@ def test_what_does_not_fit_stays_as_it_is(change: dict[str, int]) -> None:
     assert f"{MICROSOFT}::MatMulNBits" in {node.op for node in graph.nodes}
 
 
+@pytest.mark.parametrize(
+    "zero",
+    [
+        whole(ROWS, 2, low=0, high=16, dtype="uint8"),
+        whole(ROWS, 2, low=0, high=16, dtype="int8"),
+        real(ROWS, 1),
+    ],
+    ids=["a byte per block", "signed", "one per row"],
+)
+def test_zero_points_of_another_form_leave_it_as_it_is(zero: Any) -> None:
+    graph = canonical(graph_from_model(product(64, 4, 32, z=zero).model(), "case"))
+    assert f"{MICROSOFT}::MatMulNBits" in {node.op for node in graph.nodes}
+
+
 def test_products_of_data_in_integers_are_marked() -> None:
     case = CASES["product of 64 in blocks of 32, 4 bits"]
     rounded = Case(case.op, case.inputs, {**case.attributes, "accuracy_level": 4})

@@ -169,14 +169,14 @@ def canonical(
     for p in (p for node in graph.nodes for p in node.parameters):
         if p.stored not in stored:
             raise MeasurementError(f"{graph.source} gives no values for its weight {p.stored}")
-        made = p.view[:1] == (COMPUTED,) and p.result in computed
-        if COMPUTED in p.view and not made:
+        is_computed = p.view[:1] == (COMPUTED,) and p.result in computed
+        if COMPUTED in p.view and not is_computed:
             raise MeasurementError(
                 f"{graph.source} computes with its weight {p.stored} before using it, so the "
                 "values that it uses are not known"
             )
         try:
-            if made:
+            if is_computed:
                 moved = replace(p, view=p.view[1:])
                 weights[p.name] = viewed(moved, np.asarray(computed[p.result])).reshape(p.shape)
             else:

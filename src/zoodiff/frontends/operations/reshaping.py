@@ -145,3 +145,25 @@ def resampled(
             **without_unset(**extents),
         },
     )
+
+
+def repeating_shapes(
+    shape: Sequence[int], times: Sequence[int], *, each: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shape with an axis of extent 1 beside each repeated axis, and that expanded.
+
+    ``times`` has a count per axis. The new axis is behind its axis where ``each`` element is
+    repeated, and in front of it where the axis is repeated as a whole. Reshaping the expanded
+    tensor joins the two axes.
+    """
+    apart: list[int] = []
+    expanded: list[int] = []
+    for extent, count in zip(shape, times, strict=True):
+        repeated = count > 1 and extent > 1
+        if repeated and not each:
+            apart, expanded = [*apart, 1, extent], [*expanded, count, extent]
+        elif repeated:
+            apart, expanded = [*apart, extent, 1], [*expanded, extent, count]
+        else:
+            apart, expanded = [*apart, extent], [*expanded, extent * count]
+    return tuple(apart), tuple(expanded)

@@ -125,25 +125,14 @@ def _repeated(call: Call, data: Any, times: Sequence[int], *, each: bool) -> Any
         return call.node(operations.reshape(wide), inputs=[data])
     if 0 in times:
         return None
-    apart: list[int] = []
-    expanded: list[int] = []
-    for extent, count in zip(wide, times, strict=True):
-        repeated = count > 1 and extent > 1
-        if repeated and not each:
-            apart, expanded = [*apart, 1, extent], [*expanded, count, extent]
-        elif repeated:
-            apart, expanded = [*apart, extent, 1], [*expanded, extent, count]
-        else:
-            apart, expanded = [*apart, extent], [*expanded, extent * count]
+    apart, expanded = operations.repeating_shapes(wide, times, each=each)
     source: Any = data
-    if tuple(apart) != data.shape:
-        source = call.node(
-            operations.reshape(apart), inputs=[data], shape=tuple(apart), step="apart"
-        )
-    if tuple(expanded) == call.outputs[0]:
+    if apart != data.shape:
+        source = call.node(operations.reshape(apart), inputs=[data], shape=apart, step="apart")
+    if expanded == call.outputs[0]:
         return call.node(operations.expand(expanded), inputs=[source])
     repeats = call.node(
-        operations.expand(expanded), inputs=[source], shape=tuple(expanded), step="repeated"
+        operations.expand(expanded), inputs=[source], shape=expanded, step="repeated"
     )
     return call.node(operations.reshape(call.outputs[0]), inputs=[repeats])
 

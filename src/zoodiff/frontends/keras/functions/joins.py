@@ -151,25 +151,14 @@ def _repeated(call: Call, data: Value, times: Sequence[int], *, each: bool) -> R
         return None
     if all(n == 1 for n in times):
         return data if wide == data.shape else call.emit(operations.reshape(wide))
-    apart: list[int] = []
-    expanded: list[int] = []
-    for extent, count in zip(wide, times, strict=True):
-        repeated = count > 1 and extent > 1
-        if repeated and not each:
-            apart, expanded = [*apart, 1, extent], [*expanded, count, extent]
-        elif repeated:
-            apart, expanded = [*apart, extent, 1], [*expanded, extent, count]
-        else:
-            apart, expanded = [*apart, extent], [*expanded, extent * count]
+    apart, expanded = operations.repeating_shapes(wide, times, each=each)
     source = data.name
-    if tuple(apart) != data.shape:
-        source = call.emit(
-            operations.reshape(apart), inputs=[source], shape=tuple(apart), step="apart"
-        )
-    if tuple(expanded) == call.shapes[0]:
+    if apart != data.shape:
+        source = call.emit(operations.reshape(apart), inputs=[source], shape=apart, step="apart")
+    if expanded == call.shapes[0]:
         return call.emit(operations.expand(expanded), inputs=[source])
     repeats = call.emit(
-        operations.expand(expanded), inputs=[source], shape=tuple(expanded), step="repeated"
+        operations.expand(expanded), inputs=[source], shape=expanded, step="repeated"
     )
     return call.emit(operations.reshape(call.shapes[0]), inputs=[repeats])
 

@@ -248,9 +248,12 @@ def _blocked(r: Rewriting, blocks: Blocks, inputs: Sequence[str]) -> str | None:
     if blocks.bits and -(-blocks.extents[-1] // each) * rows > prod(dims):
         return None
     if zero:
-        of_zero = r.dims(zero)
-        in_bytes = prod(blocks.scales[:-1]) * -(-blocks.scales[-1] // each)
-        if of_zero is None or prod(of_zero) not in {in_bytes, prod(blocks.scales)}:
+        of_zero, count = r.dims(zero), prod(blocks.scales)
+        if r.kind(zero) == "uint8":
+            count = prod(blocks.scales[:-1]) * -(-blocks.scales[-1] // each)
+        elif r.kind(zero) not in {r.kind(scales), "" if blocks.bits else r.kind(stored)}:
+            return None
+        if of_zero is None or prod(of_zero) != count:
             return None
     given = [stored, scales, zero] if zero else [stored, scales]
     return r.add(OPERATOR, *given, domain=DOMAIN, **_settings(blocks))
@@ -265,7 +268,7 @@ def _product(r: Rewriting) -> bool:
         )
     )
     ordered, bias = r.given(4), r.given(5)
-    if min(columns, rows, size) < 1 or bits not in _BITS or ordered:
+    if min(columns, rows, size) < 1 or bits not in _BITS or size * bits % 8 or ordered:
         return False
     if level not in {*_EXACT, _ON_INTEGERS} or r.dims(r.given(1)) != (
         *(rows, -(-columns // size), size * bits // 8),
