@@ -94,7 +94,9 @@ def test_building_describes_only_what_is_missing(monkeypatch: pytest.MonkeyPatch
         return {}, {str(third.ref): "no memory"}
 
     monkeypatch.setattr(structures, "describe_all", describe_all)
-    prints, failures = structures.build([first, second, third])
+    totals: list[int] = []
+    prints, failures = structures.build([first, second, third], begin=totals.append)
+    assert totals == [2]
     assert asked == [str(second.ref), str(third.ref)]
     assert set(prints) == {str(first.ref), str(second.ref)}
     assert failures == {str(third.ref): "no memory"}

@@ -229,7 +229,7 @@ CASES = (
         "vgg",
         zoos=["keras"],
         limits=LIMITS,
-        ignored=("done",),
+        ignored=("begin", "done"),
     ),
     case(
         f"audit-recipes a b --zoos keras,timm --images i --jobs 3 --fail-on stated {ARE_LIMITED}",
@@ -252,7 +252,7 @@ CASES = (
         build=True,
         jobs=3,
         limits=LIMITS,
-        ignored=("done",),
+        ignored=("begin", "done"),
     ),
     case(
         f"fingerprint a b --structure {ARE_LIMITED}",

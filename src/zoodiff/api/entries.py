@@ -296,12 +296,13 @@ def survey(
     *,
     jobs: int = 2,
     limits: Limits | None = None,
+    begin: Callable[[int], None] | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> tuple[dict[str, Graph], dict[str, str]]:
     """Return the graphs of all entries, and the reasons for those that cannot be described.
 
-    Entries have their default weights, which are not allocated. ``done`` is called with each entry
-    and the reason why it cannot be described, or None.
+    Entries have their default weights, which are not allocated. ``begin`` is called with the number
+    of entries, then ``done`` with each and the reason why it cannot be described, or None.
     """
     from zoodiff.architecture.survey import describe_all
     from zoodiff.zoos import registry
@@ -309,6 +310,8 @@ def survey(
     groups = registry.by_architecture(list(zoos) if zoos else None)
     entries = [entry for members in groups.values() for entry in members]
     unique = list({str(entry.ref): entry for entry in entries}.values())
+    if begin is not None:
+        begin(len(unique))
     return describe_all(unique, jobs=jobs, limits=limits, done=done)
 
 
@@ -350,16 +353,17 @@ def group_by_fingerprint(
     *,
     zoos: Collection[str] | None = None,
     limits: Limits | None = None,
+    begin: Callable[[int], None] | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> FingerprintGroups:
     """Build every network and group the entries with the same network, whatever their names.
 
-    A group is left out if no model's name in it matches ``pattern``. ``done`` is called with each
-    entry and the reason why it cannot be described, or None.
+    A group is left out if no model's name in it matches ``pattern``. ``begin`` is called with the
+    number of entries, then ``done`` with each and the reason why it cannot be described, or None.
     """
     from zoodiff.graph.fingerprint import fingerprint
 
-    graphs, failures = survey(zoos, limits=limits, done=done)
+    graphs, failures = survey(zoos, limits=limits, begin=begin, done=done)
     groups: dict[str, list[str]] = {}
     for entry, graph in graphs.items():
         groups.setdefault(fingerprint(graph), []).append(entry)

@@ -145,6 +145,7 @@ def names(
     build: bool = False,
     jobs: int = 2,
     limits: Limits | None = None,
+    begin: Callable[[int], None] | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> NamesReport:
     """Return per canonical name its entries in each zoo, grouped by the structure of their network.
@@ -153,10 +154,9 @@ def names(
     have, or with ``all_names`` all. ``zoos`` are the zoos to compare, None for all; with
     ``all_zoos``, a name also counts that one of them shares with a zoo that only the table of names
     knows. Networks are taken from the cache of graphs; ``build`` describes the missing ones first,
-    in ``jobs`` workers,
-    and goes on where an earlier call stopped. ``done`` is called with each entry whose network is
-    described or fingerprinted, and the reason if that fails. Raises UnknownNameError for an unknown
-    name or zoo.
+    in ``jobs`` workers, and goes on where an earlier call stopped. ``begin`` is called with the
+    number of networks to describe, then ``done`` with each entry whose network is described or
+    fingerprinted, and the reason if that fails. Raises UnknownNameError for an unknown name or zoo.
     """
     from zoodiff.architecture import names_table, structures
     from zoodiff.zoos import registry
@@ -170,7 +170,9 @@ def names(
     entries = [entry for name in chosen for entry in by_name[name]]
     failures: dict[str, str] = {}
     if build:
-        prints, failures = structures.build(entries, jobs=jobs, limits=limits, done=done)
+        prints, failures = structures.build(
+            entries, jobs=jobs, limits=limits, begin=begin, done=done
+        )
     else:
         prints = structures.known(entries, done=done)
     searched = sorted({entry.zoo.name for group in by_name.values() for entry in group})

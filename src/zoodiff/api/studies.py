@@ -50,7 +50,7 @@ class Silent:
         """Ignore the beginning."""
 
     def expects(self, sentence: str) -> None:
-        """Ignore how long it will take."""
+        """Ignore what is missing and how long it will take."""
 
     def task(self, label: str) -> None:
         """Ignore a task."""

@@ -82,15 +82,19 @@ def build(
     *,
     jobs: int = 2,
     limits: Limits | None = None,
+    begin: Callable[[int], None] | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> tuple[dict[str, Fingerprints], dict[str, str]]:
     """Return the fingerprints of entries, and the reasons for those without one.
 
     What the cache lacks is described; if that is interrupted, the next call goes on where it
-    stopped. ``done`` is called with each entry and the reason why it has none, or None.
+    stopped. ``begin`` is called with the number of networks to describe, then ``done`` with each
+    entry and the reason why it has none, or None.
     """
     fingerprints = known(entries, done=done)
     missing = [entry for entry in entries if str(entry.ref) not in fingerprints]
+    if begin is not None:
+        begin(len(missing))
     keys = dict(zip(map(_name, missing), graph_cache.keys_of(missing), strict=True))
     lock = threading.Lock()
     unwritten: dict[str, Fingerprints] = {}

@@ -18,6 +18,7 @@ from zoodiff.study.plan import plan
 from zoodiff.study.scheduler import Observer as Observer  # noqa: PLC0414
 from zoodiff.study.scheduler import Scheduler
 from zoodiff.study.state import State
+from zoodiff.study.unusable import unusable_zoos
 from zoodiff.workers import permissions
 from zoodiff.workers.limits import Limits
 
@@ -60,6 +61,9 @@ def run(
         if waiting:
             choice = engine or Choice()
             choice = replace(choice, limits=_with_code(limits or choice.limits, loaded))
+            if choice.name == "local":
+                for sentence in unusable_zoos(waiting.values()):
+                    observer.expects(sentence)
             expected = expected_time(waiting.values(), planned.max_seconds, choice.jobs)
             if expected:
                 observer.expects(expected)

@@ -37,7 +37,10 @@ class Observer(Protocol):
         """Called when a run starts, with the numbers of all and of finished tasks."""
 
     def expects(self, sentence: str) -> None:
-        """Called before the first task starts, with a sentence about how long all will take."""
+        """Called before the first task starts, with a sentence on how long all will take.
+
+        Before that, it is called with a sentence per zoo that is not installed on this machine.
+        """
 
     def task(self, label: str) -> None:
         """Called when a task starts."""

@@ -63,11 +63,12 @@ def _fingerprints(options: ListOptions) -> None:
     from zoodiff.cli.render.entries import print_fingerprint_groups
     from zoodiff.cli.render.progress import building_progress
 
-    with building_progress() as done:
+    with building_progress() as (begin, done):
         grouped = entries.group_by_fingerprint(
             options.pattern,
             zoos=options.zoo,
             limits=limits_of(options.worker_seconds, options.worker_memory),
+            begin=begin,
             done=done,
         )
     if options.json:

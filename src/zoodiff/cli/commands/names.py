@@ -81,7 +81,7 @@ def names(options: NamesOptions) -> None:
     from zoodiff.cli.render.names import print_names
     from zoodiff.cli.render.progress import building_progress
 
-    with building_progress() as done:
+    with building_progress() as (begin, done):
         report = api.names(
             options.names or [],
             zoos=[zoo.strip() for zoo in options.zoos.split(",")] if options.zoos else None,
@@ -90,6 +90,7 @@ def names(options: NamesOptions) -> None:
             build=options.build,
             jobs=options.jobs,
             limits=limits_of(options.worker_seconds, options.worker_memory),
+            begin=begin,
             done=done,
         )
     report = report.selected(

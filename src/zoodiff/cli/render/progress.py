@@ -83,11 +83,24 @@ def latency_progress(entries: int, seconds: float) -> Iterator[Callable[[str, in
 
 
 @contextlib.contextmanager
-def building_progress() -> Iterator[Callable[[object, object], None]]:
-    """Yield a function that counts built networks, without a known total."""
-    with Progress(console=console(), transient=True) as bars:
-        bar = bars.add_task("building networks", total=None)
-        yield lambda entry, reason: bars.advance(bar)
+def building_progress() -> Iterator[tuple[Callable[[int], None], Callable[[object, object], None]]]:
+    """Yield two functions: one takes the number of networks to build, one counts a built one."""
+    with contextlib.ExitStack() as stack:
+        show, built, total = None, 0, 0
+
+        def begin(networks: int) -> None:
+            nonlocal show, built, total
+            if networks:
+                built, total = 0, networks
+                show = stack.enter_context(counting("building networks", "networks"))
+
+        def done(entry: object, reason: object) -> None:
+            nonlocal built
+            if show is not None:
+                built += 1
+                show(built, total)
+
+        yield begin, done
 
 
 @contextlib.contextmanager

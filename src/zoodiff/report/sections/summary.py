@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoodiff.report.sections import mismatches, recipes
+from zoodiff.report.sections.answer import noise_in_words
 from zoodiff.report.words import numbers
 from zoodiff.results import Discrepancy
 from zoodiff.store.records import Record
@@ -98,16 +99,16 @@ def _latency(result: StudyResult) -> str | None:
         return None
     pairs = _pairs(rows, "timed in one run")
     noises = [control.noise_percent for control in result.controls]
-    floor = f" ({numbers.significant(max(noises), 2)} %)" if noises else ""
     beyond = _beyond(rows)
     if not noises:
         return f"{pairs}, none counts, because no control shows the noise of the run."
+    noise = noise_in_words(noises)
     if not beyond:
-        return f"{pairs}, none differs in latency beyond the noise of the run{floor}."
+        return f"{pairs}, none differs in latency beyond {noise}."
     largest = beyond[0]
     decimals = min(numbers.decimals_for(largest.difference), 2)
     return (
-        f"{pairs}, {_differ(len(beyond))} in latency beyond the noise of the run{floor}, at most "
+        f"{pairs}, {_differ(len(beyond))} in latency beyond {noise}, at most "
         f"by {numbers.fixed(largest.difference, decimals)} % ({largest.architecture})."
     )
 
