@@ -71,6 +71,51 @@ class RatioFactor(Strict):
     ratio: Interval
 
 
+class LayerTime(Strict):
+    """Median milliseconds of two aligned layers, or of a layer that one network lacks."""
+
+    name: str
+    """The layer in the first network; in the second if the first lacks it."""
+    op: str
+    """Its operator; empty for time that belongs to no layer."""
+    first_ms: float
+    second_ms: float
+    codes: list[str] = Field(default_factory=list)
+    """Codes of findings about the layers that change what they compute."""
+
+
+class LayerTimes(Strict):
+    """Where the latencies of two networks lie in the reference runtime, per batch.
+
+    The times of the layers and the rest add up to those of the networks, under the profiler.
+    """
+
+    first: str
+    second: str
+    first_ms: float
+    second_ms: float
+    layers: list[LayerTime]
+    """The layers that differ most, the largest difference first."""
+    rest: LayerTime | None = None
+    """The sum of all others."""
+
+    @property
+    def exchanged(self) -> LayerTimes:
+        """The same with the other network as the first."""
+
+        def turned(time: LayerTime) -> LayerTime:
+            return time.model_copy(update={"first_ms": time.second_ms, "second_ms": time.first_ms})
+
+        return LayerTimes(
+            first=self.second,
+            second=self.first,
+            first_ms=self.second_ms,
+            second_ms=self.first_ms,
+            layers=[turned(layer) for layer in self.layers],
+            rest=None if self.rest is None else turned(self.rest),
+        )
+
+
 class Contingency(Strict):
     """Images by which of two entries names their label, over the images that both saw."""
 
@@ -114,6 +159,8 @@ class Discrepancy(Displayed, Strict):
     """Why the two differ, as far as it was measured; the largest part first."""
     factors: list[RatioFactor] = Field(default_factory=list)
     """Of latency: what the ratio was decomposed into; empty if it was not."""
+    layers: LayerTimes | None = None
+    """Of latency: the times of layers, ``high`` first; None if they were not timed."""
     doubtful: str | None = None
     """Why one of the two numbers is probably wrong; None if nothing speaks against them."""
     contingency: Contingency | None = None

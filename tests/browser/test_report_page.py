@@ -34,6 +34,7 @@ HOSTILE_PAIR = (
     f"#/pair/resnet50/torchvision%3Aresnet50%40default/{quote(report_examples.HOSTILE, safe='')}"
 )
 TIMED = "#/pair/alexnet/onnx%3Abvlcalexnet-12%40placeholder/torchvision%3Aalexnet%40random"
+WHOLE = "#/pair/mobilenetv2/keras%3AMobileNetV2%40random/torchvision%3Amobilenet_v2%40random"
 STRANGE = "main img:not(.picture img):not(.thumbnail)"
 AGREEMENT = '[aria-label="Same answers of each two entries, percent"]'
 VIEWS = {
@@ -304,18 +305,32 @@ def test_a_decomposed_ratio_has_its_factors_as_bars(browser: Any, address: str) 
     tab = settled(browser.open(address + TIMED))
     figure = "document.querySelector('figure[aria-label=\"Where the ratio sits\"]')"
     assert tab.run(f"{figure}.querySelectorAll('[data-mark=bar] rect').length") == 4
-    notes = tab.run(
-        f"[...{figure}.parentElement.querySelectorAll('.notes li')].map((n) => n.innerText)"
-    )
+    notes = tab.run(f"[...{figure}.nextElementSibling.children].map((n) => n.innerText)")
     assert notes == [
         "LAT110 framework: 2.20 [2.15, 2.25]",
         "LAT111 layers: 1.08 [1.05, 1.11]",
         "LAT112 processing inside: 0.97 [0.94, 1.01]",
     ]
-    text = tab.run("document.getElementById('app').innerText")
-    assert "A study times networks as a whole, not layer by layer." in text
     tab = settled(browser.open(address + PAIR))
     assert tab.run(f"{figure}") is None
+
+
+def test_layers_that_were_timed_are_bars_and_numbers(browser: Any, address: str) -> None:
+    tab = settled(browser.open(address + TIMED))
+    figure = "document.querySelector('figure[aria-label=\"Where the layers differ\"]')"
+    assert tab.run(f"{figure}.querySelectorAll('[data-mark=bar] rect').length") == 4
+    notes = tab.run(f"[...{figure}.nextElementSibling.children].map((n) => n.innerText.trim())")
+    assert notes == [
+        "<b>conv2</b> (Conv): 4.00 | 2.00 ms ARC105",
+        "fc6 (Gemm): 3.00 | 2.25 ms",
+        "between operators: 0.500 | 1.00 ms",
+        "12 others: 4.50 | 4.25 ms",
+    ]
+    says = "document.getElementById('app').innerText.includes('not layer by layer')"
+    assert not tab.run(says)
+    tab = settled(browser.open(address + WHOLE))
+    assert tab.run(f"{figure}") is None
+    assert tab.run(says)
 
 
 def test_entries_show_how_often_they_answer_alike(browser: Any, address: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from zoodiff import api
 from zoodiff.latency.records.keys import STRIPPED, WHOLE
 from zoodiff.latency.records.parts import recorded_parts
+from zoodiff.latency.verdicts import compare
 from zoodiff.store.records import LatencyValues, Record
 from zoodiff.study import config
 
@@ -19,6 +20,7 @@ title = "Why"
 [latency]
 entries = ["mini-torch:digits_cnn", "mini-onnx:digits_cnn"]
 why = true
+layers = true
 processes = 2
 rounds = 4
 block_seconds = 0.002
@@ -61,6 +63,27 @@ def test_the_factors_of_the_ratio_multiply_to_it(records: list[Record]) -> None:
     assert parts.rest == pytest.approx(1.0, rel=0.5)  # centres of few rounds of a busy machine
     assert parts.architecture is not None
     assert parts.framework is not None
+
+
+def test_the_layers_of_the_pair_are_timed(records: list[Record]) -> None:
+    (timed,) = [record for record in records if values(record).layers]
+    (times,) = values(timed).layers
+    assert values(timed).repeat == 0
+    assert {times.first, times.second} == {record.entry for record in records}
+    assert times.first == timed.entry
+    rows = [*times.layers, *filter(None, [times.rest])]
+    assert sum(row.first_ms for row in rows) == pytest.approx(times.first_ms)
+    assert sum(row.second_ms for row in rows) == pytest.approx(times.second_ms)
+    both = [row for row in rows if row.op and row.first_ms > 0 and row.second_ms > 0]
+    assert {"Conv"} <= {row.op for row in both}
+    pairs, _ = compare(records)
+    # The pair is a discrepancy only where the noise lets it be; its layers turn with it.
+    for pair in pairs:
+        if pair.layers is not None:
+            assert (pair.layers.first, pair.layers.second) == (pair.high_entry, pair.low_entry)
+    turned = times.exchanged
+    assert (turned.first_ms, turned.second_ms) == (times.second_ms, times.first_ms)
+    assert turned.exchanged == times
 
 
 def test_without_a_reference_run_there_is_a_reason_and_no_factor(records: list[Record]) -> None:

@@ -13,6 +13,8 @@ from zoodiff.results import (
     Discrepancy,
     FactorName,
     Interval,
+    LayerTime,
+    LayerTimes,
     Mismatch,
     RatioFactor,
     Verdict,
@@ -414,6 +416,23 @@ FACTORS = [
 ]
 
 
+def layer_times(high: str, low: str) -> LayerTimes:
+    return LayerTimes(
+        first=high,
+        second=low,
+        first_ms=12.0,
+        second_ms=9.5,
+        layers=[
+            LayerTime(
+                name="<b>conv2</b>", op="Conv", first_ms=4.0, second_ms=2.0, codes=["ARC105"]
+            ),
+            LayerTime(name="fc6", op="Gemm", first_ms=3.0, second_ms=2.25),
+            LayerTime(name="between operators", op="", first_ms=0.5, second_ms=1.0),
+        ],
+        rest=LayerTime(name="12 others", op="", first_ms=4.5, second_ms=4.25),
+    )
+
+
 def latency() -> list[Discrepancy]:
     rows: list[tuple[int, int, float, float, float, Verdict, str | None]] = [
         (1, 0, 130.6, 126.1, 134.9, "discrepancy", "constant placeholder weights may run at "
@@ -442,7 +461,8 @@ def latency() -> list[Discrepancy]:
             low_weights=LATENCIES[fast][2],
             note=note,
             causes=CAUSES if slow == 1 else [],
-            factors=FACTORS if slow == 1 else [],
+            factors=FACTORS if slow in (1, 8) else [],
+            layers=layer_times(LATENCIES[slow][0], LATENCIES[fast][0]) if slow == 1 else None,
         )
         for slow, fast, difference, low, high, verdict, note in rows
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.attribution.explain import ReferenceSetup, prepare_references
+from zoodiff.latency.attribution.explain import (
+    ReferenceSetup,
+    prepare_references,
+    profile_models,
+)
+from zoodiff.latency.attribution.layer_profile import shortened
 from zoodiff.latency.attribution.reference_runs import stripped, whole
 from zoodiff.latency.benchmark import Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
@@ -21,11 +27,12 @@ from zoodiff.latency.records.keys import (
     WHOLE,
     budget_of,
     conditions_of,
+    has_layers,
     has_references,
 )
 from zoodiff.latency.records.parts import INSIDE, NO_REFERENCE, RUNTIME
 from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
-from zoodiff.results import Interval
+from zoodiff.results import Interval, LayerTimes
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, LatencyValues, Record, WeightsInfo
 from zoodiff.tasks import Task
@@ -51,6 +58,7 @@ def measure(
             lambda subject: BenchmarkProcess(subject, seed=budget.seed, limits=pool.limits),
             step=on_step,
         )
+        layers = _layer_times(pool, setup, measured) if setup and has_layers(task) else {}
     names = {subject.name for subject in subjects}
     for samples in measured.samples:
         if samples.subject.name in names:
@@ -65,7 +73,35 @@ def measure(
         for subject, reason in measured.failures
         if subject.name in names
     ]
-    return records_of(task, measured, started, setup), failures
+    records = records_of(task, measured, started, setup)
+    return [_with_layers(record, layers) for record in records], failures
+
+
+def _layer_times(
+    pool: WorkerPool, setup: ReferenceSetup, measured: Measured
+) -> dict[str, list[LayerTimes]]:
+    """Return times of layers by the first entry of each pair that can be timed by layer."""
+    times: dict[str, list[LayerTimes]] = {}
+    sides = [
+        (subject, model)
+        for subject, model in zip(setup.subjects, setup.models, strict=True)
+        if measured.samples_of(subject.name) is not None
+    ]
+    for (first, first_model), (second, second_model) in combinations(sides, 2):
+        profile, _ = profile_models(pool, (first_model, second_model), first.conditions.threads)
+        if profile is not None:
+            names = str(first.entry.ref), str(second.entry.ref)
+            times.setdefault(names[0], []).append(shortened(profile, *names))
+    return times
+
+
+def _with_layers(record: Record, times: Mapping[str, list[LayerTimes]]) -> Record:
+    """Return the record of an entry itself, not of its control, with the times of its layers."""
+    values = record.values
+    if not isinstance(values, LatencyValues) or values.repeat or record.entry not in times:
+        return record
+    timed = values.model_copy(update={"layers": times[record.entry]})
+    return record.model_copy(update={"values": timed})
 
 
 def records_of(

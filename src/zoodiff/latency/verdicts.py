@@ -12,7 +12,7 @@ from zoodiff.host.environment import Environment, comparable
 from zoodiff.latency.causes import causes_of, factors_of
 from zoodiff.latency.conditions import MeasuredConditions, differences
 from zoodiff.latency.records.parts import by_process, recorded_parts
-from zoodiff.results import Cause, Comparison, Control, Discrepancy, Interval, Verdict
+from zoodiff.results import Cause, Comparison, Control, Discrepancy, Interval, LayerTimes, Verdict
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
 from zoodiff.store.records import ArchitectureValues, LatencyValues, Record
@@ -188,17 +188,30 @@ def _why(
         words = f"{slow.entry}: it has {counts[0]} multiply-accumulates, {fast.entry} {counts[1]}"
         fewer.append(Cause(code="LAT103", words=words))
     parts = recorded_parts(slow, fast, run)
+    layers = _layers(slow, fast)
     if parts is None:
-        return {"causes": fewer}
+        return {"causes": fewer, "layers": layers}
     if parts.reason:
         note = "; ".join(filter(None, (pair.note, f"not decomposed: {parts.reason}")))
-        return {"causes": fewer, "note": note}
+        return {"causes": fewer, "note": note, "layers": layers}
     causes = [*causes_of(parts, floor, slow.entry, fast.entry), *fewer]
     words = f"{slow.entry} is slower, and no single factor exceeds the noise of the run"
     return {
         "causes": causes or [Cause(code="LAT101", words=words)],
         "factors": factors_of(parts),
+        "layers": layers,
     }
+
+
+def _layers(slow: Record, fast: Record) -> LayerTimes | None:
+    """Return the recorded times of layers of two entries, the slower first; None without any."""
+    for times in _values(slow).layers:
+        if times.second == fast.entry:
+            return times
+    for times in _values(fast).layers:
+        if times.second == slow.entry:
+            return times.exchanged
+    return None
 
 
 def _verdict(judged: Judged, floor: float | None) -> Verdict:

@@ -17,7 +17,7 @@ from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
 from zoodiff.display import Displayed, Shown
 from zoodiff.errors import StoreError
-from zoodiff.results import READ, Interval, Strict
+from zoodiff.results import READ, Interval, LayerTimes, Strict
 from zoodiff.store.explanation_values import ExplanationValues
 from zoodiff.store.recipe_values import RecipesValues
 from zoodiff.store.self_hashed import (
@@ -189,6 +189,8 @@ class LatencyValues(Strict):
     """Id of the interleaved run, shared by all entries timed in it."""
     repeat: int = 0
     """0, or 1 for the second copy of an entry that serves as the A/A control."""
+    layers: list[LayerTimes] = Field(default_factory=list)
+    """Times of layers in the reference runtime, beside entries that were timed in the same run."""
 
 
 class AccuracyValues(Strict):

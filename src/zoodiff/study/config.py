@@ -135,6 +135,7 @@ class LatencyTable(Section):
         description="whether each network is also timed in one reference runtime, so that ratios "
         "are decomposed",
     )
+    layers: bool = Field(default=False, description="with why: time the layers of pairs there too")
     weights: Literal["random", "published"] = "random"
 
 

@@ -109,7 +109,9 @@ def _max_seconds(timing: LatencyTable | None) -> dict[str, float]:
 def _latency_tasks(study: Study, timing: LatencyTable, groups: Sequence[Group]) -> list[Task]:
     conditions, budget = _latency_settings(study, timing)
     tasks = [task_of(group.entries, conditions, budget) for group in groups]
-    return [with_references(task) for task in tasks] if timing.why else tasks
+    if not timing.why:
+        return tasks
+    return [with_references(task, layers=timing.layers) for task in tasks]
 
 
 def _latency_settings(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:

@@ -142,11 +142,11 @@ def attribute_pairs(
         parts = reference_runs.parts_of(measured, first, second, models)
         profile, reason = None, parts.reason
         if not reason and first.entry != second.entry:
-            profile, reason = _profile(pool, models, first.conditions.threads)
+            profile, reason = profile_models(pool, models, first.conditions.threads)
         yield PairAttribution(first.name, second.name, parts, profile, reason)
 
 
-def _profile(
+def profile_models(
     pool: WorkerPool, models: tuple[ReferenceModel, ReferenceModel], threads: int
 ) -> tuple[LatencyProfile | None, str]:
     """Return the layer profile of two models, or None and the reason why there is none."""

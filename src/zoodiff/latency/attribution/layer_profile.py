@@ -23,6 +23,7 @@ from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.onnx_export.emit import node_of
+from zoodiff.results import LayerTime, LayerTimes
 from zoodiff.rules.context import AFFINE
 from zoodiff.workers.messages import OperatorTime, Profile, Profiled
 
@@ -118,6 +119,31 @@ class LatencyProfile:
             "groups": groups,
             "rows": rows,
         }
+
+
+def shortened(profile: LatencyProfile, first: str, second: str, *, most: int = 10) -> LayerTimes:
+    """Return the rows of a profile that differ most, and the sum of the others."""
+    rows = profile.largest
+    others = rows[most:]
+    sums = sum(row.a_ms for row in others), sum(row.b_ms for row in others)
+    name = f"{len(others):,} others"
+    return LayerTimes(
+        first=first,
+        second=second,
+        first_ms=profile.a_ms,
+        second_ms=profile.b_ms,
+        layers=[
+            LayerTime(
+                name=row.a or row.b,
+                op=row.op,
+                first_ms=row.a_ms,
+                second_ms=row.b_ms,
+                codes=list(row.codes),
+            )
+            for row in rows[:most]
+        ],
+        rest=LayerTime(name=name, op="", first_ms=sums[0], second_ms=sums[1]) if others else None,
+    )
 
 
 def profile_pair(

@@ -95,9 +95,13 @@ WHOLE, STRIPPED = 2, 3
 pre/post-processing that only it has inside."""
 
 
-def with_references(task: Task) -> Task:
-    """Return a latency task that also times the networks in the reference runtime."""
-    return replace(task, conditions=(*task.conditions, (_REFERENCES, True)))
+def with_references(task: Task, *, layers: bool = False) -> Task:
+    """Return a latency task that also times the networks in the reference runtime.
+
+    With ``layers``, the layers of each two networks are timed there too.
+    """
+    more = ((_LAYERS, True),) if layers else ()
+    return replace(task, conditions=(*task.conditions, (_REFERENCES, True), *more))
 
 
 def has_references(task: Task) -> bool:
@@ -105,7 +109,13 @@ def has_references(task: Task) -> bool:
     return bool(task.settings.get(_REFERENCES))
 
 
+def has_layers(task: Task) -> bool:
+    """Return whether a latency task also times layers in the reference runtime."""
+    return bool(task.settings.get(_LAYERS))
+
+
 _REFERENCES = "reference_runs"
+_LAYERS = "layers"
 
 
 @dataclass(frozen=True)

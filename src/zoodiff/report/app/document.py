@@ -35,6 +35,7 @@ from zoodiff.report.sections.rankings import Ranking, Row
 from zoodiff.report.sections.standing import Level, Standing, level_of, standings, worst
 from zoodiff.report.stored import StoredParts
 from zoodiff.report.words import links, numbers
+from zoodiff.results import LayerTimes
 from zoodiff.rules.catalogue import rules
 from zoodiff.study.result import Difference, StudyResult
 
@@ -216,8 +217,16 @@ def _row(ranking: Ranking, row: Row, stored: StoredParts) -> RowFacts:
             (factor.code, factor.what, factor.ratio.value, factor.ratio.low, factor.ratio.high)
             for factor in source.factors
         ),
+        layers=_layers(source.layers),
         numbers=None if interval is None else (interval.value, interval.low, interval.high),
     )
+
+
+def _layers(
+    times: LayerTimes | None,
+) -> tuple[tuple[str, str, float, float, tuple[str, ...]], ...]:
+    rows = [] if times is None else [*times.layers, *filter(None, [times.rest])]
+    return tuple((row.name, row.op, row.first_ms, row.second_ms, tuple(row.codes)) for row in rows)
 
 
 def _attribution(pair: explanations.Pair) -> AttributionFacts:

@@ -143,6 +143,9 @@ class RowFacts:
     """Of latency: the noise of the run, where it is known."""
     factors: tuple[tuple[str, str, float, float, float], ...]
     """Of latency: code, what it is, value and interval of each factor of the ratio."""
+    layers: tuple[tuple[str, str, float, float, tuple[str, ...]], ...]
+    """Of latency: name, operator, milliseconds of ``high`` and ``low`` and codes of the layers that
+    differ most in the reference runtime; the last is the sum of all others, without an operator."""
     numbers: tuple[float, float, float] | None
     """The difference with the ends of its interval, where there is one."""
 

@@ -170,7 +170,20 @@ function factorsOf(row) {
     caption: `Times as long as ${row.low} that ${row.high} takes, and the factors that multiply to it. Both networks were also timed in ONNX Runtime, in the same rounds: what differs there is due to their layers and to the pre/post-processing that one of them has inside, the rest to their frameworks. Grey: the interval includes 1.`,
   }),
   el("ul", { class: "notes" }, rows.slice(1).map((each) => el("li", null, codeLink(each.code), ` ${each.what}: ${each.value.toFixed(2)} [${each.low.toFixed(2)}, ${each.high.toFixed(2)}]`))),
-  el("p", { class: "small quiet" }, "A study times networks as a whole, not layer by layer. This command does both:"), command(`zoodiff latency ${quoted(row.high)} ${quoted(row.low)} --why`));
+  layersOf(row) || [el("p", { class: "small quiet" }, "This study times networks as a whole, not layer by layer (layers = true). This command does both:"), command(`zoodiff latency ${quoted(row.high)} ${quoted(row.low)} --why`)]);
+}
+
+/** The layers that differ most in latency, as bars and in numbers; null if they were not timed. */
+function layersOf(row) {
+  const layers = list(row.layers).map(([what, op, high, low, codes]) => ({ what, op, high, low, codes: list(codes), value: high - low }));
+  if (!layers.length) return null;
+  const milliseconds = (value) => value.toPrecision(3);
+  return [bars({
+    title: "Where the layers differ", name: `layers-${row.high}-${row.low}`, label: "milliseconds that the first takes longer",
+    caption: `Medians of layers in ONNX Runtime under its profiler: ${row.high} minus ${row.low}, the largest differences first. They have no intervals; single layers of few microseconds are noise.`,
+    parts: layers.map((each) => ({ ...each, depth: 1, code: each.codes.join(", "), low: each.value, high: each.value })),
+  }),
+  el("ul", { class: "notes" }, layers.map((each) => el("li", null, breakable(each.what), each.op ? ` (${each.op})` : "", `: ${milliseconds(each.high)} | ${milliseconds(each.low)} ms `, each.codes.map((code) => [codeLink(code), " "]))))];
 }
 
 function claimsSection(architecture, a, b) {
