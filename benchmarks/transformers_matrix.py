@@ -19,6 +19,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,36 +33,28 @@ from zoodiff.torch_compat import import_torchvision
 
 EXPORTERS = ("torch.export", "dynamo", "torchscript")
 STATES = ("right", "wrong", "not decided", "refused", "export failed")
-_FIRST = (
-    "bert",
-    "roberta",
-    "albert",
-    "electra",
-    "deberta-v2",
-    "gpt2",
-    "gpt_neox",
-    "llama",
-    "mistral",
-    "qwen2",
-    "gemma",
-    "phi",
-    "opt",
-    "bloom",
-    "t5",
-    "bart",
-    "marian",
-    "vit",
-    "swin",
-    "convnext",
-    "segformer",
-    "detr",
-    "wav2vec2",
-    "whisper",
-    "clip_text_model",
-    "clip_vision_model",
-    "mamba",
-)
-"""Architectures of different families, run before the others."""
+_NAMES = """
+    bert vit wav2vec2 clip patchtst gpt2 swin llava llama whisper resnet t5 blip bart convnext
+    deberta-v2 hubert detr vision-encoder-decoder albert electra segformer siglip roberta
+    audio-spectrogram-transformer deit mistral time_series_transformer paligemma beit gemma speecht5
+    bloom dinov2 blip-2 gpt_neox regnet opt wavlm vilt phi poolformer mamba levit visual_bert
+    marian sew cvt funnel lxmert xlnet hiera informer unispeech longformer flava focalnet
+    big_bird mpnet dpt wav2vec2-conformer bros nystromformer glpn convbert layoutlm fnet yolos
+    data2vec-audio squeezebert conditional_detr layoutlmv3 mobilebert deformable_detr reformer
+    speech_to_text git patchtsmixer rwkv dab-detr xlm florence2 rf_detr parakeet_encoder mixtral
+    falcon maskformer idefics3 codegen mask2former canary gptj gemma3 oneformer gpt_neo mpt
+    moonshine mobilenet_v1 aya_vision ctrl mobilenet_v2 openai-gpt decision_transformer
+    llava_next clap modernbert pvt_v2 recurrent_gemma internvl swinv2 mamba2 univnet swin2sr
+    zamba2 owlvit jamba donut-swin qwen3_next encodec groupvit bit deepseek_v3 gemma3_text
+    convnextv2 clipseg llama4_text dac timesfm vit_mae pegasus altclip led vit_msn vits
+    prophetnet chinese_clip vitdet m2m_100 videomae mt5 vision-text-dual-encoder seamless_m4t_v2
+    longt5 timesformer switch_transformers speech-encoder-decoder vivit umt5 parakeet_ctc
+    t5gemma vjepa2 encoder-decoder perceiver canine superpoint wav2vec2-bert roformer
+    audioflamingo3 lightglue rembert luke xclip sam unispeech-sat tapas textnet splinter
+    metaclip_2 xmod ijepa sew-d yoso tvp pixtral mra
+"""
+_FIRST = tuple(_NAMES.split())
+"""Architectures of all families (text, images, sound, several of them, series), run first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,8 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = _stored(options.file)
     only = options.only.split(",") if options.only else None
     if not options.table:
+        version = _version()
         for name in _chosen(only, rows, again=options.again)[: options.limit or None]:
             row = run_apart(name, options.exporter or EXPORTERS, options.seconds)
+            row["version"] = version
             rows[name] = row
             with options.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
@@ -87,6 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [row for name, row in rows.items() if only is None or name in only]
     print_table(chosen)
     return int(any(v["state"] == "wrong" for row in rows.values() for v in _verdicts(row)))
+
+
+def _version() -> str:
+    """The commit that is asked, with a plus where files differ from it."""
+    command = ("git", "describe", "--always", "--exclude=*", "--dirty=+")
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
 
 def _stored(file: Path) -> dict[str, dict[str, Any]]:
@@ -103,7 +105,9 @@ def _chosen(
     from benchmarks.small_transformers.networks import architectures
 
     known = architectures()
-    names = only or [*_FIRST, *(name for name in known if name not in _FIRST)]
+    heads = [name for name in known if "/" in name]
+    rest = [name for name in known if name not in {*_FIRST, *heads}]
+    names = only or [*_FIRST, *heads, *(name for k in range(7) for name in rest[k::7])]
     return [name for name in names if name in known and (again or name not in rows)]
 
 
@@ -194,12 +198,20 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         verdicts = [v for row in rows if (v := _of(row, exporter))]
         counts = Counter(v["state"] for v in verdicts)
         print(f"{exporter:16}" + "".join(f"{counts[state]:>14}" for state in STATES))
+    versions = Counter(row["version"] for row in rows if row.get("version"))
+    print("versions: " + (", ".join(f"{k} ({n})" for k, n in versions.items()) or "not known"))
     built = [row for row in rows if row["state"] == "built"]
     asked = [row for row in built if any(_answered(v) for v in row["exports"].values())]
     right = [row for row in asked if all(_right(v) for v in row["exports"].values())]
     print(
         f"{len(rows)} architectures, {len(built)} built and run, {len(asked)} exported by at least "
         f"one exporter; all answers right for {len(right)} of these"
+    )
+    heads = sum("/" in row["architecture"] for row in asked)
+    kinds = Counter(_kind(row) for row in asked)
+    print(
+        f"of the {len(asked)}, {heads} are another's with a head; "
+        + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
     )
     for row in rows:
         for exporter in (*EXPORTERS, "planted"):
@@ -212,6 +224,21 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     for state in ("not built", "no time"):
         names = [row["architecture"] for row in rows if row["state"] == state]
         print(f"{state}: {len(names)}: {', '.join(names)}")
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    """What an architecture reads: text, images, sound, several of these, or series."""
+    names = set(row.get("inputs", {}))
+    kinds = [
+        kind
+        for kind, own in (
+            ("text", {"input_ids", "decoder_input_ids"}),
+            ("images", {"pixel_values", "visual_feats", "visual_embeds"}),
+            ("sound", {"input_values", "input_features"}),
+        )
+        if own & names
+    ]
+    return " and ".join(kinds) or "series and others"
 
 
 def _of(row: Mapping[str, Any], exporter: str) -> Mapping[str, Any] | None:

@@ -7,11 +7,71 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-LEVELS = ("narrow", "shallow", "short")
-"""How much is made smaller: widths too; layers, vocabulary and images; layers and vocabulary."""
 VOCABULARY = 1000
 """Ids: too many to try them all, so that tables have to be compared, too."""
 IMAGE = 32
+JOINED: Mapping[str, str] = {
+    "encoder-decoder": "EncoderDecoderModel",
+    "speech-encoder-decoder": "SpeechEncoderDecoderModel",
+    "vision-encoder-decoder": "VisionEncoderDecoderModel",
+    "vision-text-dual-encoder": "VisionTextDualEncoderModel",
+}
+"""Classes of networks that join two others."""
+_PARTS: Mapping[str, tuple[str, str]] = {
+    "encoder-decoder": ("bert", "bert"),
+    "speech-encoder-decoder": ("wav2vec2", "bart"),
+    "vision-encoder-decoder": ("vit", "gpt2"),
+    "vision-text-dual-encoder": ("vit", "bert"),
+}
+_WHERE_NONE: Mapping[str, Any] = {
+    "prediction_length": 4,
+    "num_time_features": 1,
+    "vocab_size": VOCABULARY,
+    "image_token_id": VOCABULARY - 10,
+    "image_token_index": VOCABULARY - 10,
+    "audio_token_id": VOCABULARY - 11,
+    "audio_token_index": VOCABULARY - 11,
+    "image_grid_pinpoints": [[2 * IMAGE, 2 * IMAGE]],
+}
+"""Fields that get these values where no pattern says another."""
+_SWIN: Mapping[str, Any] = {
+    "model_type": "swin",
+    "embed_dim": 16,
+    "depths": [1, 1, 1, 1],
+    "num_heads": [1, 2, 2, 4],
+    "window_size": 4,
+    "image_size": 64,
+    "out_features": ["stage1", "stage2", "stage3", "stage4"],
+}
+_SEGMENTS: Mapping[str, Any] = {
+    "backbone_config": _SWIN,
+    "feature_size": 32,
+    "mask_feature_size": 32,
+    "mask_dim": 32,
+    "conv_dim": 32,
+    "hidden_dim": 32,
+}
+_PARTICULAR: Mapping[str, Mapping[str, Any]] = {
+    "align_vision_model": {"width_coefficient": 0.5, "depth_coefficient": 0.5, "hidden_dim": 640},
+    "efficientnet": {"width_coefficient": 0.5, "depth_coefficient": 0.5, "hidden_dim": 640},
+    "codegen": {"rotary_dim": 4},
+    "gptj": {"rotary_dim": 4},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "hunyuan_v1_dense": {"head_dim": 8},
+    "hunyuan_v1_moe": {"head_dim": 8},
+    "ministral": {"head_dim": 8},
+    "nemotron": {"num_key_value_heads": 2},
+    "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 2},
+    "mimi": {"upsample_groups": 32},
+    "moonshine": {"encoder_num_key_value_heads": 4, "decoder_num_key_value_heads": 4},
+    "perceiver": {"d_latents": 32, "num_latents": 8, "num_self_attends_per_block": 2},
+    "mask2former": _SEGMENTS,
+    "oneformer": _SEGMENTS,
+}
+"""Fields of narrow networks that the patterns of names do not get right, by type."""
+LEVELS = ("narrow", "shallow", "short")
+"""How much is made smaller: widths too; layers, vocabulary and images; layers and vocabulary."""
 
 _LAYERS = (
     r"num_(hidden|encoder|decoder|encoder_hidden|decoder_hidden)_layers|n_layers?|num_layers|depth|"
@@ -20,7 +80,7 @@ _LAYERS = (
 )
 _SHORT: Mapping[str, int] = {
     _LAYERS: 2,
-    r"(audio_|text_)?vocab_size|num_embeddings|entity_vocab_size": VOCABULARY,
+    r"(audio_|text_)?vocab_size(_per_layer_input)?|num_embeddings|entity_vocab_size": VOCABULARY,
     r"max_position_embeddings|n_positions|n_ctx|max_seq_len|max_(source|target)_positions": 64,
     r"max_2d_position_embeddings": 64,
     r"num_(local_)?experts|n_routed_experts|moe_num_experts": 4,
@@ -36,6 +96,7 @@ _SHALLOW: Mapping[str, int] = {
     r"image_size|pretrain_image_size|input_size": IMAGE,
     r"patch_size|patch_stride": 8,
     r"num_frames": 2,
+    r"mm_tokens_per_image": 4,
 }
 _NARROW: Mapping[str, int] = {
     r"(\w+_)?hidden_size|d_model|n_embd|(text_|vision_)?embed_dim|emb_dim|dim|embedding_size": 32,
@@ -67,15 +128,21 @@ class NoConfigurationError(Exception):
     """A configuration's class has no fields to go by, or refuses what they are set to."""
 
 
-def configurations(kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield configurations of a class with the level of each, the smallest first.
+def configurations(name: str) -> Iterator[tuple[str, Any]]:
+    """Yield configurations of an architecture with the level of each, the smallest first.
 
-    Raises NoConfigurationError if the class accepts none.
+    Raises NoConfigurationError if its class accepts none.
     """
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
     problem, any_accepted = "", False
     for level in LEVELS:
         try:
-            configuration = kind(**_chosen(kind, level))
+            if name in JOINED:
+                configuration = _joined(name, level)
+            else:
+                kind = CONFIG_MAPPING[name]
+                configuration = kind(**_chosen(kind, level))
         except Exception as error:  # a configuration may refuse in any way
             problem = problem or " ".join(f"{type(error).__name__}: {error}".split())[:160]
             continue
@@ -83,6 +150,19 @@ def configurations(kind: type[Any]) -> Iterator[tuple[str, Any]]:
         yield level, configuration
     if not any_accepted:
         raise NoConfigurationError(problem)
+
+
+def _joined(name: str, level: str) -> Any:
+    """The configuration of a network that joins two networks of other architectures."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    first, second = (
+        CONFIG_MAPPING[part](**_chosen(CONFIG_MAPPING[part], level)) for part in _PARTS[name]
+    )
+    kind: Any = CONFIG_MAPPING[name]
+    if hasattr(kind, "from_vision_text_configs"):
+        return kind.from_vision_text_configs(first, second, projection_dim=32)
+    return kind.from_encoder_decoder_configs(first, second)
 
 
 def _chosen(kind: type[Any], level: str) -> dict[str, Any]:
@@ -93,13 +173,18 @@ def _chosen(kind: type[Any], level: str) -> dict[str, Any]:
         part_kind = _kind_of_part(part)
         if part_kind is not None and not part.optional:
             chosen[name] = _chosen(part_kind, level) | {"model_type": part_kind.model_type}
+    names = {each.name for each in fields(kind)}
     for each in fields(kind):
         if each.name in parts or not each.init:
             continue
         value = _value(each.name, _default(each), level)
         if value is not None:
             chosen[each.name] = value
-    return chosen
+    if level == "narrow" and {"kv_lora_rank", "num_key_value_heads"} <= names:
+        chosen["num_key_value_heads"] = chosen.get("num_attention_heads", 4)
+    if level == "narrow":
+        chosen |= {n: v for n, v in _PARTICULAR.get(kind.model_type, {}).items() if n in names}
+    return chosen | {n: v for n, v in _WHERE_NONE.items() if n in names and n not in chosen}
 
 
 def _kind_of_part(part: Any) -> Any:
@@ -146,6 +231,8 @@ def _of_number(name: str, default: int, level: str) -> int | None:
 def _of_list(name: str, default: list[int], level: str) -> list[int] | None:
     if _DEPTHS.fullmatch(name):
         return [min(depth, 2 if k == 0 else 1) for k, depth in enumerate(default)]
+    if name == "image_size" and level != "short":
+        return [min(2 * IMAGE, extent) for extent in default]
     if level != "narrow":
         return None
     order = sorted(set(default))

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import inspect
+import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import torch
-from benchmarks.small_transformers.configurations import configurations
+from benchmarks.small_transformers.configurations import JOINED, configurations
+from benchmarks.small_transformers.inputs import Call, calls
 from torch import nn
 
 LARGEST = 30_000_000
 """Parameters above which a network counts as not built."""
-BATCH, LENGTH = 2, 10
-_SAMPLES = 4000
-_IDS = ("input_ids", "decoder_input_ids")
-_MASKS = ("attention_mask",)
-_IMAGES = ("pixel_values",)
-_SOUNDS = ("input_values", "input_features")
+_MOST_PLACES = 400
+"""Places for an image in a text above which a call is not tried."""
+_ASKED_FOR = re.compile(r"tokens do not match.*features:? *(?:torch\.Size\(\[)?(\d+)")
+HEADS: Mapping[str, str] = {
+    "bert": "BertForMaskedLM",
+    "gpt2": "GPT2LMHeadModel",
+    "t5": "T5ForConditionalGeneration",
+    "whisper": "WhisperForConditionalGeneration",
+    "wav2vec2": "Wav2Vec2ForCTC",
+    "detr": "DetrForObjectDetection",
+    "conditional_detr": "ConditionalDetrForObjectDetection",
+    "deformable_detr": "DeformableDetrForObjectDetection",
+    "dab-detr": "DabDetrForObjectDetection",
+    "yolos": "YolosForObjectDetection",
+    "owlvit": "OwlViTForObjectDetection",
+    "segformer": "SegformerForSemanticSegmentation",
+    "beit": "BeitForSemanticSegmentation",
+    "mobilenet_v2": "MobileNetV2ForSemanticSegmentation",
+    "maskformer": "MaskFormerForInstanceSegmentation",
+    "clipseg": "CLIPSegForImageSegmentation",
+    "dpt": "DPTForDepthEstimation",
+    "glpn": "GLPNForDepthEstimation",
+    "swin2sr": "Swin2SRForImageSuperResolution",
+    "patchtst": "PatchTSTForPrediction",
+    "patchtsmixer": "PatchTSMixerForPrediction",
+}
+"""Classes with a head, by the type of configuration: boxes, masks of segments, words, series."""
 _PASSED_BY = frozenset({"past_key_values", "encoder_last_hidden_state", "loss"})
 """Outputs that are left out, beside nested ones."""
 
@@ -72,14 +95,39 @@ class Sample:
 class Plain(nn.Module):  # type: ignore[misc]
     """A network with positional inputs of certain names, which returns plain tensors."""
 
-    def __init__(self, model: nn.Module, names: tuple[str, ...], fixed: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        names: tuple[str, ...],
+        fixed: Mapping[str, Any],
+        prompt: Sequence[int] = (),
+    ) -> None:
         super().__init__()
-        self.model, self.names, self.fixed = model, names, dict(fixed)
+        self.model, self.names = model, names
+        self.fixed = {k: v for k, v in fixed.items() if not isinstance(v, torch.Tensor)}
+        self.told = [k for k in fixed if k not in self.fixed]
+        for name in self.told:
+            self.register_buffer(f"fixed_{name}", fixed[name], persistent=False)
+        self.place = prompt[0] if prompt else None
+        if prompt:
+            self.register_buffer("prompt", torch.tensor([prompt]), persistent=False)
 
     def forward(self, *arguments: torch.Tensor) -> Any:
         """Return the tensors that the model gives, one as it is, several as a tuple."""
-        returned = self.model(**dict(zip(self.names, arguments, strict=True)), **self.fixed)
-        return _tensors(returned)
+        named = dict(zip(self.names, arguments, strict=True))
+        if self.place is not None:
+            self._put_before(named)
+        told = {name: getattr(self, f"fixed_{name}") for name in self.told}
+        return _tensors(self.model(**named, **self.fixed, **told))
+
+    def _put_before(self, named: dict[str, torch.Tensor]) -> None:
+        """Put the places of an image or a sound before the text, which itself has none."""
+        ids = named["input_ids"]
+        text = torch.where(ids == self.place, torch.full_like(ids, 5), ids)
+        named["input_ids"] = torch.cat([self.prompt, text], 1)
+        if "attention_mask" in named:
+            mask = named["attention_mask"]
+            named["attention_mask"] = torch.cat([torch.ones_like(self.prompt), mask], 1)
 
 
 def _tensors(returned: Any) -> Any:
@@ -94,8 +142,16 @@ def _tensors(returned: Any) -> Any:
     return chosen[0] if len(chosen) == 1 else tuple(chosen)
 
 
-def plain(model: nn.Module, names: tuple[str, ...], fixed: Mapping[str, Any]) -> nn.Module:
-    """Return a network whose ``forward`` takes inputs of these names."""
+def plain(
+    model: nn.Module,
+    names: tuple[str, ...],
+    fixed: Mapping[str, Any],
+    prompt: Sequence[int] = (),
+) -> nn.Module:
+    """Return a network whose ``forward`` takes inputs of these names.
+
+    The ids of ``prompt``, places of an image or a sound, come before those of ``input_ids``.
+    """
     words = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -104,18 +160,22 @@ def plain(model: nn.Module, names: tuple[str, ...], fixed: Mapping[str, Any]) ->
 
     forward.__signature__ = inspect.Signature([own, *words])  # type: ignore[attr-defined]
     kind: Any = type("Plain", (Plain,), {"forward": forward})
-    network: nn.Module = kind(model, names, fixed).eval()
+    network: nn.Module = kind(model, names, fixed, prompt).eval()
     return network
 
 
 def architectures() -> dict[str, str]:
-    """Return the base model's class of every architecture, by the type of its configuration."""
+    """Return the base model's class of every architecture, by the type of its configuration.
+
+    Networks with a head are called ``type/class``.
+    """
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
-    return {
+    base = {
         name: kind if isinstance(kind, str) else kind[0]
         for name, kind in sorted(MODEL_MAPPING_NAMES.items())
     }
+    return {**base, **JOINED} | {f"{name}/{kind}": kind for name, kind in HEADS.items()}
 
 
 def build(architecture: str) -> Sample:
@@ -124,37 +184,64 @@ def build(architecture: str) -> Sample:
     Raises NotBuiltError with the first problem if no configuration gives one.
     """
     import transformers
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     kind = getattr(transformers, architectures()[architecture])
     problem = ""
-    for level, configuration in configurations(CONFIG_MAPPING[architecture]):
+    for level, configuration in configurations(architecture.split("/", maxsplit=1)[0]):
         try:
             model = _model(kind, configuration)
         except Exception as error:  # a network of odd sizes may fail in any way
             problem = problem or _words(error)
             continue
         draw_weights(model, zlib.crc32(architecture.encode()))
-        for names, inputs, fixed in _calls(model, configuration):
-            sample = Sample(architecture, plain(model, names, fixed), inputs, level)
-            try:
-                outputs = sample.outputs()
-            except Exception as error:
-                problem = problem or _words(error)
-                continue
-            if not outputs or not all(bool(torch.isfinite(x).all()) for x in outputs):
-                problem = problem or "it gives no finite numbers"
-            elif not _depends(outputs, sample.outputs(sample.drawn(2)[1])):
-                problem = problem or "its outputs do not depend on its inputs"
-            else:
+        for call in calls(model, configuration):
+            sample, why = _tried(architecture, model, call, level)
+            problem = problem or why
+            if sample is not None:
                 return sample
     raise NotBuiltError(problem)
 
 
+def _tried(
+    architecture: str, model: nn.Module, call: Call, level: str
+) -> tuple[Sample | None, str]:
+    """A network that takes a call, or None and why it does not."""
+    network = plain(model, tuple(call.inputs), call.fixed, call.prompt)
+    sample = Sample(architecture, network, call.inputs, level)
+    try:
+        problem = _problem(sample)
+    except Exception as error:
+        problem = _words(error)
+        asked = _ASKED_FOR.search(str(error).replace("\n", " "))
+        if asked is not None and call.place is not None and not call.places:
+            # Some messages count places, others the numbers that stand there.
+            for places in (int(asked.group(1)), int(asked.group(1)) // 32):
+                if 0 < places <= _MOST_PLACES:
+                    found, _ = _tried(architecture, model, call.with_places(places), level)
+                    if found is not None:
+                        return found, ""
+    return (sample, "") if not problem else (None, problem)
+
+
+def _problem(sample: Sample) -> str:
+    """Why nothing can be asked about a network that runs; empty where something can."""
+    outputs, drawn = sample.outputs(), sample.drawn(2)[1]
+    if not outputs or not all(bool(torch.isfinite(x).all()) for x in outputs):
+        return "it gives no finite numbers"
+    if not _depends(outputs, sample.outputs(drawn)):
+        return "its outputs do not depend on its inputs"
+    for name in ("pixel_values", "input_features", "input_values"):
+        if name in sample.inputs and not _depends(
+            outputs, sample.outputs({**sample.inputs, name: drawn[name]})
+        ):
+            return f"its outputs do not depend on {name}"
+    return ""
+
+
 def _depends(outputs: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
-    """Whether each of the outputs is another one for other inputs."""
-    return all(
-        float((x - y).abs().max()) > 1e-3 * float(x.abs().max())
+    """Whether any of the outputs is another one for other inputs."""
+    return any(
+        x.shape != y.shape or float((x - y).abs().max()) > 1e-3 * float(x.abs().max())
         for x, y in zip(outputs, others, strict=True)
     )
 
@@ -196,91 +283,3 @@ def draw_weights(model: nn.Module, seed: int) -> None:
                 buffer.copy_(normal(buffer.shape, 0.3))
             elif name.endswith("running_var"):
                 buffer.copy_(0.5 + torch.rand(buffer.shape, generator=generator))
-
-
-def _calls(
-    model: nn.Module, configuration: Any
-) -> Iterator[tuple[tuple[str, ...], dict[str, torch.Tensor], dict[str, Any]]]:
-    """Names, inputs and fixed arguments with which a network may run, the usual ones first."""
-    parameters = inspect.signature(model.forward).parameters
-    main = str(getattr(model, "main_input_name", "input_ids"))
-    several = main if main in parameters else next(iter(parameters))
-    fixed = {"use_cache": False} if "use_cache" in parameters else {}
-    generator = torch.Generator().manual_seed(2)
-    texts = [n for n in _IDS if n in parameters]
-    images = [n for n in _IMAGES if n in parameters]
-    sounds = [n for n in _SOUNDS if n in parameters]
-    shapes = _shapes(configuration)
-    plans: list[list[str]] = []
-    if texts and several in texts:
-        plans += [[*texts, *images], texts] if images else [texts]
-        plans += [texts[:1]]
-    plans += [[*images, *texts]] if images and texts else []
-    plans += [images] if images else []
-    plans += [[s, *(t for t in texts if t.startswith("decoder"))] for s in sounds]
-    plans += [[s] for s in sounds]
-    for plan in plans:
-        for masked in (True, False) if "attention_mask" in parameters else (False,):
-            for choice in range(max(len(shapes.get(n, ())) for n in plan) if plan else 0):
-                inputs: dict[str, torch.Tensor] = {}
-                for name in plan:
-                    options = shapes[name]
-                    shape = options[min(choice, len(options) - 1)]
-                    inputs[name] = _drawn(name, shape, configuration, generator)
-                    if masked and name == "input_ids":
-                        inputs["attention_mask"] = _mask(shape)
-                if masked and "input_ids" not in plan:
-                    continue
-                ordered = {n: inputs[n] for n in parameters if n in inputs}
-                yield tuple(ordered), ordered, fixed
-
-
-def _mask(shape: tuple[int, ...]) -> torch.Tensor:
-    mask = torch.ones(shape, dtype=torch.int64)
-    mask[-1, -3:] = 0
-    return mask
-
-
-def _shapes(configuration: Any) -> dict[str, list[tuple[int, ...]]]:
-    """Shapes that an input may have, by name."""
-    vision = getattr(configuration, "vision_config", None) or configuration
-    sound = getattr(configuration, "audio_config", None) or configuration
-    size = getattr(vision, "image_size", None)
-    size = size if isinstance(size, list | tuple) else (size, size)
-    height, width = (int(x) if isinstance(x, int) else 64 for x in (*size, 64)[:2])
-    channels = getattr(vision, "num_channels", 3)
-    channels = channels if isinstance(channels, int) else 3
-    mel = next(
-        (
-            int(getattr(sound, name))
-            for name in ("num_mel_bins", "feature_size", "input_feat_per_channel", "input_dim")
-            if isinstance(getattr(sound, name, None), int)
-        ),
-        80,
-    )
-    frames = 2 * int(getattr(sound, "max_source_positions", 0) or 50)
-    longest = int(getattr(sound, "max_length", 0) or 0)
-    steps = longest if 0 < longest <= 2048 else 96
-    return {
-        "input_ids": [(BATCH, LENGTH)],
-        "decoder_input_ids": [(BATCH, LENGTH - 3)],
-        "pixel_values": [
-            (1, channels, height, width),
-            (1, channels, 64, 64),
-            (1, 2, channels, height, width),
-            (1, channels, 224, 224),
-        ],
-        "input_values": [(1, _SAMPLES), (1, steps, mel), (1, 1, _SAMPLES)],
-        "input_features": [(1, mel, frames), (1, steps, mel), (1, mel, steps)],
-    }
-
-
-def _drawn(
-    name: str, shape: tuple[int, ...], configuration: Any, generator: torch.Generator
-) -> torch.Tensor:
-    if name in _IDS:
-        text = getattr(configuration, "text_config", None) or configuration
-        rows = getattr(text, "vocab_size", None)
-        high = min(int(rows), 90) if isinstance(rows, int) and rows > 4 else 90
-        return torch.randint(3, high, shape, generator=generator)
-    return torch.randn(shape, generator=generator)
