@@ -54,8 +54,14 @@ def export(sample: Sample, exporter: str, folder: Path) -> Path:
                     dynamo=False,
                 )
     except Exception as error:  # exporters fail in every way
-        raise ExportError(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
+        raise ExportError(_words(error)) from None
     return path
+
+
+def _words(error: Exception) -> str:
+    """The beginning and the end of a message: exporters put what happened last."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return words if len(words) <= 300 else f"{words[:120]} ... {words[-175:]}"
 
 
 def deviation(sample: Sample, path: Path) -> float:
