@@ -30,6 +30,8 @@ SAMPLE = (
     ("llama", "torch.export"),
     ("vit", "dynamo"),
     ("wav2vec2", "torchscript"),
+    ("llava", "torch.export"),
+    ("patchtst", "dynamo"),
 )
 ONCE_WRONG = (("mistral", "dynamo"), ("aimv2", "torch.export"))
 
@@ -72,6 +74,31 @@ def test_weights_are_drawn_so_that_nothing_is_neutral(sample: Any) -> None:
     assert sample.parameters < 100_000
 
 
+def test_the_text_of_a_network_for_images_has_places_for_them() -> None:
+    sample = networks.build("llava")
+    assert set(sample.inputs) == {"input_ids", "pixel_values", "attention_mask"}
+    place, (length,) = sample.network.place, sample.network.prompt.shape[1:]
+    ids = sample.inputs["input_ids"]
+    assert sample.outputs()[0].shape[1] == length + ids.shape[1]
+    ids = ids.clone()
+    ids[0, 1] = place  # a text that is drawn may hold the id of a place, which is no place
+    assert sample.outputs({**sample.inputs, "input_ids": ids})[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [
+        ("detr/DetrForObjectDetection", {"pixel_values"}),
+        ("vision-encoder-decoder", {"pixel_values", "decoder_input_ids"}),
+        ("speecht5", {"input_values", "decoder_input_values"}),
+        ("informer", {"past_values", "past_time_features", "future_values"}),
+        ("lxmert", {"input_ids", "visual_feats", "visual_pos"}),
+    ],
+)
+def test_networks_of_all_kinds_are_built(architecture: str, names: set[str]) -> None:
+    assert names <= set(networks.build(architecture).inputs)
+
+
 def test_a_planted_change_shows_in_the_outputs(sample: Any) -> None:
     change = planted.plant(sample)
     assert change is not None
@@ -107,6 +134,8 @@ def test_the_table_counts_what_is_stored(
             "exports": {"dynamo": wrong},
             "planted": right,
             "change": "a bias left out",
+            "inputs": {"input_ids": [2, 10], "pixel_values": [1, 3, 32, 32]},
+            "version": "abc+",
         },
         {"architecture": "csm", "state": "not built", "exports": {}},
     ]
@@ -116,5 +145,7 @@ def test_the_table_counts_what_is_stored(
     printed = capsys.readouterr().out
     assert "3 architectures, 2 built and run, 2 exported" in printed
     assert "all answers right for 1 of these" in printed
+    assert "0 are another's with a head; series and others 1, text and images 1" in printed
+    assert "versions: abc+ (1)" in printed
     assert "wrong: gpt2 dynamo: different functions, expected same" in printed
     assert "not built: 1: csm" in printed
