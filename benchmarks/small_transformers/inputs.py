@@ -214,6 +214,7 @@ def _images(configuration: Any) -> dict[str, list[tuple[int, ...]]]:
             (1, 2, *image),
             (1, 5, *image),
             (1, channels, 224, 224),
+            (BATCH, *image),
         ],
         "prompt_pixel_values": [(1, *image)],
         "prompt_masks": [(1, *image)],

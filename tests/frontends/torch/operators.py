@@ -129,6 +129,11 @@ def _places() -> Any:
 MOVED: dict[str, Callable[[Any], Any]] = {
     "stack": lambda x: torch.stack([x, x * 2, x], 0),
     "stack at the end": lambda x: torch.stack([x, -x], -1),
+    "squeeze": lambda x: x[:, :1].squeeze(),
+    "squeeze of one axis": lambda x: x[:, :1].squeeze(1),
+    "squeeze of several": lambda x: x[:, :1, None].squeeze((0, 2)),
+    "squeeze of an axis of several": lambda x: x.squeeze(1),
+    "squeeze of nothing": lambda x: x[0].squeeze(),
     "repeat": lambda x: x.repeat(1, 2, 1, 3),
     "repeat with a new axis": lambda x: x.repeat(2, 1, 1, 1, 1),
     "repeat of one": lambda x: x[:, :1].repeat(1, 4, 1, 1),

@@ -112,3 +112,31 @@ def test_what_cannot_be_asked_is_answered_with_what_to_give(
         zoodiff.diff(model, exported, example=example, prove=True)
     with pytest.raises(UsageError, match=r"takes \(ids, mask\).*missing.*mask"):
         zoodiff.diff(model, exported, example=example[:1])
+
+
+class Beside(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Takes a second input that nothing reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 4)
+
+    def forward(self, data: Any, unread: Any) -> Any:
+        return self.linear(data) + 0 * unread.shape[0]
+
+
+@pytest.mark.parametrize("kind", ["file", "program", "onnx"])
+def test_an_input_that_nothing_reads_is_no_hindrance(kind: str, tmp_path: Path) -> None:
+    model, example = Beside().eval(), (torch.randn(2, 4), torch.zeros(3, dtype=torch.int64))
+    program: Any = torch.export.export(model, example)
+    if kind == "file":
+        torch.export.save(program, tmp_path / "beside.pt2")
+        program = tmp_path / "beside.pt2"
+    elif kind == "onnx":
+        torch.onnx.export(model, example, tmp_path / "beside.onnx", dynamo=True, verbose=False)
+        program = tmp_path / "beside.onnx"
+    assert zoodiff.diff(model, program, example=example).same_function is True
+    changed = copy.deepcopy(model)
+    with torch.no_grad():
+        changed.linear.bias[1] += 1
+    assert zoodiff.diff(changed, program, example=example).same_function is False

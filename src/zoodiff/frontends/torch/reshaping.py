@@ -100,9 +100,13 @@ def _pad(call: Call) -> Value | None:
     )
 
 
-def _squeeze(call: Call) -> Value:
-    axis = int(call.args[1]) % len(call.args[0].shape)
-    return call.node(operations.squeeze([axis]), inputs=[call.args[0]])
+def _squeeze(call: Call) -> Any:
+    """Convert squeeze along one axis, several or all; an axis of another extent than 1 stays."""
+    data, given = call.args[0], call.arg(1, "dim")
+    shape = data.shape
+    axes = range(len(shape)) if given is None else given if isinstance(given, list) else [given]
+    thin = sorted({k for axis in axes if shape and shape[k := int(axis) % len(shape)] == 1})
+    return call.node(operations.squeeze(thin), inputs=[data]) if thin else data
 
 
 def _unsqueeze(call: Call) -> Value:

@@ -154,7 +154,10 @@ class HeldTorch(ABC):
             with _uncompiled(self._is_compiled()):
                 graph = self._graph(arguments, keywords)
             if len(graph.inputs) == len(call.names):  # the names that the export gives
-                self._known = replace(call, names=tuple(t.name for t in graph.inputs))
+                names = tuple(tensor.name for tensor in graph.inputs)
+                read = {name for node in graph.nodes for name in node.inputs}
+                read |= {tensor.name for tensor in graph.outputs}
+                self._known = replace(call, names=names, unread=frozenset(names) - read)
             self._graphs[key] = graph
         return self._graphs[key]
 

@@ -25,13 +25,15 @@ class TorchCall:
     """Tensors, with the shape, type and device of the input, and other values, passed as given."""
     structure: Any
     """How leaves make up positional arguments and keywords."""
+    unread: frozenset[str] = frozenset()
+    """Names of inputs that no output depends on; where they are not given they are zeros."""
 
     def arguments(
         self, inputs: Mapping[str, NDArray[Any]]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return positional arguments and keywords with these inputs.
 
-        Raises MeasurementError where one is missing or there is no such input.
+        Raises MeasurementError where one that is read is missing or there is no such input.
         """
         import numpy as np
         import torch
@@ -43,6 +45,9 @@ class TorchCall:
                 filled.append(leaf)
                 continue
             name = next(names)
+            if name not in inputs and name in self.unread:
+                filled.append(torch.zeros_like(leaf))
+                continue
             if name not in inputs:
                 raise MeasurementError(f"the network needs an input {name}")
             array = np.array(inputs[name])  # a copy, because PyTorch accepts only writable memory
@@ -109,7 +114,19 @@ def call_of_program(program: Any) -> TorchCall:
         ]
         names.append(str(argument))
         leaves.append(torch.empty(shape, dtype=value.dtype))
-    return TorchCall(tuple(names), tuple(leaves), program.call_spec.in_spec)
+    unread = frozenset(names) - _read(program.graph)
+    return TorchCall(tuple(names), tuple(leaves), program.call_spec.in_spec, unread)
+
+
+def _read(graph: Any) -> set[str]:
+    """The names of all nodes that outputs of a program depend on."""
+    left, read = [node for node in graph.nodes if node.op == "output"], set()
+    while left:
+        node = left.pop()
+        if node.name not in read:
+            read.add(node.name)
+            left += node.all_input_nodes
+    return read
 
 
 def _example_leaves(program: Any, count: int) -> Sequence[Any]:
