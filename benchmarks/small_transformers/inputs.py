@@ -158,8 +158,10 @@ def place_of(configuration: Any) -> int | None:
 
 
 def _mask(shape: tuple[int, ...]) -> torch.Tensor:
+    """A mask that hides the end of the last of several rows; one row is shown as a whole."""
     mask = torch.ones(shape, dtype=torch.int64)
-    mask[-1, -3:] = 0
+    if shape[0] > 1:
+        mask[-1, -3:] = 0
     return mask
 
 
