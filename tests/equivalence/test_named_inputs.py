@@ -157,6 +157,13 @@ def test_outputs_are_paired_by_name_else_by_order_and_shape() -> None:
     assert pair_outputs({"a": wide}, {"z": wide, "y": wide}).unpaired == ("y of the second",)
 
 
+def test_numbers_that_name_outputs_are_places_unless_both_have_the_same() -> None:
+    wide = np.zeros((1, 4))
+    places = {"0": wide, "1": wide, "2": wide}
+    assert pair_outputs(places, {"2": wide, "4": wide, "6": wide}).pairs == ((0, 0), (1, 1), (2, 2))
+    assert pair_outputs({"7": wide, "9": wide}, {"9": wide, "7": wide}).pairs == ((0, 1), (1, 0))
+
+
 @pytest.mark.parametrize(
     ("mask", "start"),
     [([1, 1, 0], 1), ([1, 1, 1], 1), ([0, 0, 1], 0), ([0, 1, 0], None), ([1, 0, 1], None)],

@@ -24,10 +24,12 @@ def pair_outputs(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -
     """Return which output of one network is compared with which of the other.
 
     All are paired by name where all names that both have stand for equal shapes; what is left is
-    paired in order, each with the next of its shape.
+    paired in order, each with the next of its shape. Numbers are names only where both have the
+    same ones: one network's may be places, another's those of its values.
     """
     names_a, names_b = list(a), list(b)
-    shared = [name for name in names_a if name in b]
+    same = set(names_a) == set(names_b)
+    shared = [name for name in names_a if name in b and (same or not name.isdecimal())]
     if any(a[name].shape != b[name].shape for name in shared):
         shared = []
     pairs = [(names_a.index(name), names_b.index(name)) for name in shared]
