@@ -125,9 +125,6 @@ class Plain(nn.Module):  # type: ignore[misc]
         ids = named["input_ids"]
         text = torch.where(ids == self.place, torch.full_like(ids, 5), ids)
         named["input_ids"] = torch.cat([self.prompt, text], 1)
-        if "attention_mask" in named:
-            mask = named["attention_mask"]
-            named["attention_mask"] = torch.cat([torch.ones_like(self.prompt), mask], 1)
 
 
 def _tensors(returned: Any) -> Any:
@@ -207,7 +204,11 @@ def _tried(
 ) -> tuple[Sample | None, str]:
     """A network that takes a call, or None and why it does not."""
     network = plain(model, tuple(call.inputs), call.fixed, call.prompt)
-    sample = Sample(architecture, network, call.inputs, level)
+    inputs = dict(call.inputs)
+    if call.places and "attention_mask" in inputs:  # of the places, too
+        mask = inputs["attention_mask"]
+        inputs["attention_mask"] = torch.cat([mask.new_ones(len(mask), call.places), mask], 1)
+    sample = Sample(architecture, network, inputs, level)
     try:
         problem = _problem(sample)
     except Exception as error:

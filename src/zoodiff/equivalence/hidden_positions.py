@@ -33,8 +33,10 @@ _UNDECIDED = (
     "the outputs agree where masks are {} and then {}, and differ for others, which may hide all "
     "that a position looks at"
 )
-
-
+_BEFORE = (
+    "the outputs agree at all positions that masks show if the {} positions more than the mask has "
+    "come before its own, and differ at others, which may look at nothing"
+)
 _SHORTEST = 3
 """Extent of the positions of a mask; fewer values are rather a choice than a mask."""
 
@@ -62,6 +64,9 @@ def beside_hidden_positions(case: Case, outputs: Outputs, *, tables_differ: bool
         agreeing = _at_deciding_positions(case, outputs, shown)
         if agreeing is not None:
             return BesideHidden(agreeing, notes=(_NOTE,))
+    before = _positions_before(case)
+    if before and any(_at_deciding_positions(case, outputs, v, before) for v in (1, 0)):
+        return BesideHidden(outputs, doubt=_BEFORE.format(before))
     known = _value_that_shows(case, outputs)
     if known is None or any(d.probe == "example" and not d.explained for d in outputs.deviations):
         return BesideHidden(outputs)
@@ -78,11 +83,26 @@ def _value_that_shows(case: Case, outputs: Outputs) -> int | None:
     return next((v for v in known if 1 - v not in _whole_rows_of_example(case)), None)
 
 
-def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs | None:
+def _positions_before(case: Case) -> int:
+    """How many positions more than masks the outputs have: of an image, say, before the text."""
+    masks, outputs = _masks(case.questions.probes[0]), case.runs[0].outputs[0]
+    more = {
+        x.shape[mask.ndim - 1] - mask.shape[-1]
+        for mask in masks
+        for x in outputs
+        if x.ndim == mask.ndim + 1 and x.shape[: mask.ndim - 1] == mask.shape[:-1]
+    }
+    return min(more) if more and min(more) > 0 else 0
+
+
+def _at_deciding_positions(
+    case: Case, outputs: Outputs, shown: int, before: int = 0
+) -> Outputs | None:
     """Return the outputs with deviations at deciding positions in place of those that differ.
 
-    None where the networks differ at such a position, where nothing is a position, or where they
-    differ for nothing but rows that are hidden as a whole, and the value may as well show them.
+    ``before`` positions that are always shown come before those of masks. None where the networks
+    differ at such a position, where nothing is a position, or where they differ for nothing but
+    rows that are hidden as a whole, and the value may as well show them.
     """
     deviations, partial = [], False
     probes: Sequence[Probe | NamedProbe] = case.questions.probes
@@ -90,7 +110,7 @@ def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs 
         if d.explained:
             deviations.append(d)
             continue
-        masks = [mask == shown for mask in _masks(probe)]
+        masks = [_with_positions(mask == shown, before) for mask in _masks(probe)]
         if not masks:
             return None
         whole = case.runs[0].outputs[k], case.runs[1].outputs[k]
@@ -103,6 +123,10 @@ def _at_deciding_positions(case: Case, outputs: Outputs, shown: int) -> Outputs 
         partial |= not any(_alike_rows(mask).any() for mask in masks)
     sure = partial or _shows_whole_rows(case, shown)
     return replace(outputs, deviations=deviations) if sure else None
+
+
+def _with_positions(shown: NDArray[np.bool_], before: int) -> NDArray[np.bool_]:
+    return np.concatenate([np.ones((*shown.shape[:-1], before), dtype=bool), shown], axis=-1)
 
 
 def _masks(probe: Probe | NamedProbe) -> list[NDArray[Any]]:

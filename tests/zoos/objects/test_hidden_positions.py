@@ -189,3 +189,44 @@ def test_other_positions_behind_padding_on_the_left_are_seen(decoder: Any) -> No
     mask[1, :3] = 0
     report = zoodiff.diff(decoder, _with_weights_of(decoder, Counted), example=(ids, mask))
     assert report.same_function is False
+
+
+class Prompted(Window):
+    """Two positions of its own come before those of the ids."""
+
+    def visible(self, mask: Any) -> Any:
+        return super().visible(torch.nn.functional.pad(mask, (2, 0), value=1))
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        prompt = torch.tensor([[31, 32]]).expand(len(ids), -1)
+        return super().forward(torch.cat([prompt, ids], 1), mask)
+
+    def position_ids(self, mask: Any) -> Any:
+        return torch.arange(12)[None]
+
+
+class PromptedZeroed(Prompted):
+    """Positions that look at nothing answer nothing."""
+
+    def forward(self, ids: Any, mask: Any) -> Any:
+        seen = self.visible(mask).any(dim=-1)
+        return super().forward(ids, mask) * seen[..., None]
+
+
+class PromptedUnmasked(Prompted):
+    """The mask is read and forgotten."""
+
+    def visible(self, mask: Any) -> Any:
+        return super().visible(torch.ones_like(mask)) & (mask[:, :1, None] > -1)
+
+
+@pytest.mark.parametrize(("kind", "answer"), [(PromptedZeroed, None), (PromptedUnmasked, False)])
+def test_positions_before_those_of_a_mask_are_shown(
+    decoder: Any, kind: type[Any], answer: bool | None
+) -> None:
+    ids, mask = torch.arange(10)[None], torch.ones(1, 10, dtype=torch.int64)
+    first, second = (_with_weights_of(decoder, each) for each in (Prompted, kind))
+    report = zoodiff.diff(first, second, example=(ids, mask))
+    assert report.same_function is answer
+    if answer is None:
+        assert "2 positions more than the mask has" in report.answer.reason

@@ -50,6 +50,8 @@ def _alone(graph: LayerGraph, indices: Sequence[int]) -> Layer | None:
 def _meaning(graph: LayerGraph, layer: Layer) -> str:
     """What the movements in a row do to a map, in words; empty where that has no name."""
     row = _row(graph, layer)
+    if not row[0].node.inputs:  # what it moves is stored
+        return ""
     shapes = {name: tensor.shape for name, tensor in graph.graph.tensors.items()}
     movement: Movement | None = Movement.start("", shapes[row[0].node.inputs[0]])
     for step in row:
