@@ -138,6 +138,7 @@ def test_the_table_counts_what_is_stored(
             "version": "abc+",
         },
         {"architecture": "csm", "state": "not built", "exports": {}},
+        {"architecture": "gpt2", "state": "no time", "exports": {}},
     ]
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
