@@ -95,9 +95,16 @@ class LayerTimes(Strict):
     first_ms: float
     second_ms: float
     layers: list[LayerTime]
-    """The layers that differ most, the largest difference first."""
+    """The layers that differ most, the largest difference first; none where ``reason`` says why."""
     rest: LayerTime | None = None
     """The sum of all others."""
+    reason: str = ""
+    """Why the layers could not be timed."""
+
+    @classmethod
+    def without(cls, first: str, second: str, reason: str) -> LayerTimes:
+        """Return the reason why two networks have no times of layers."""
+        return cls(first=first, second=second, first_ms=0, second_ms=0, layers=[], reason=reason)
 
     @property
     def exchanged(self) -> LayerTimes:
@@ -113,6 +120,7 @@ class LayerTimes(Strict):
             second_ms=self.first_ms,
             layers=[turned(layer) for layer in self.layers],
             rest=None if self.rest is None else turned(self.rest),
+            reason=self.reason,
         )
 
 

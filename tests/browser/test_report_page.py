@@ -34,6 +34,7 @@ HOSTILE_PAIR = (
     f"#/pair/resnet50/torchvision%3Aresnet50%40default/{quote(report_examples.HOSTILE, safe='')}"
 )
 TIMED = "#/pair/alexnet/onnx%3Abvlcalexnet-12%40placeholder/torchvision%3Aalexnet%40random"
+UNTIMED = "#/pair/vgg19/keras%3AVGG19%40random/torchvision%3Avgg19%40random"
 WHOLE = "#/pair/mobilenetv2/keras%3AMobileNetV2%40random/torchvision%3Amobilenet_v2%40random"
 STRANGE = "main img:not(.picture img):not(.thumbnail)"
 AGREEMENT = '[aria-label="Same answers of each two entries, percent"]'
@@ -328,6 +329,12 @@ def test_layers_that_were_timed_are_bars_and_numbers(browser: Any, address: str)
     ]
     says = "document.getElementById('app').innerText.includes('not layer by layer')"
     assert not tab.run(says)
+    tab = settled(browser.open(address + UNTIMED))
+    assert tab.run(f"{figure}") is None
+    assert not tab.run(says)
+    assert "the profile <b>has no node</b> of its graph" in tab.run(
+        "document.getElementById('app').innerText"
+    )
     tab = settled(browser.open(address + WHOLE))
     assert tab.run(f"{figure}") is None
     assert tab.run(says)

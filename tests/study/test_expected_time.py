@@ -24,6 +24,7 @@ block_seconds = 0.1
 {more}
 """
 SMALL = '"torchvision:squeezenet1_1", "onnx:light_squeezenet"'
+LAYERS = "why = true\nlayers = true"
 LARGE = '"torchvision:vgg19", "onnx:light_vgg19"'
 
 
@@ -37,6 +38,7 @@ def test_larger_networks_references_and_more_processes_take_longer() -> None:
     small = latency_seconds(SMALL)
     assert latency_seconds(LARGE) > small
     assert latency_seconds(SMALL, "why = true") > small
+    assert latency_seconds(LARGE, LAYERS) > latency_seconds(LARGE, "why = true") + 1
     assert latency_seconds(SMALL, "processes = 9") > small
     assert latency_seconds(LARGE, "least_rounds = 4") <= latency_seconds(LARGE)
     assert latency_seconds(LARGE, "least_processes = 2") < latency_seconds(LARGE)
@@ -103,3 +105,9 @@ def test_no_task_starts_once_the_time_of_its_kind_is_spent() -> None:
 def test_limits_are_checked(key: str) -> None:
     with pytest.raises(StudyError, match="is not valid"):
         config.parse(STUDY.format(entries=SMALL, more=key))
+
+
+def test_layers_without_reference_runs_are_refused() -> None:
+    wrong = STUDY.format(entries=SMALL, more="layers = true")
+    with pytest.raises(StudyError, match=r"line 6: \[latency\] is not valid \(layers = true needs"):
+        config.parse(wrong)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff import api
+from zoodiff.latency import study_task
 from zoodiff.latency.records.keys import STRIPPED, WHOLE
 from zoodiff.latency.records.parts import recorded_parts
 from zoodiff.latency.verdicts import compare
@@ -84,6 +85,17 @@ def test_the_layers_of_the_pair_are_timed(records: list[Record]) -> None:
     turned = times.exchanged
     assert (turned.first_ms, turned.second_ms) == (times.second_ms, times.first_ms)
     assert turned.exchanged == times
+
+
+def test_layers_that_cannot_be_timed_leave_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_task, "profile_models", lambda *_: (None, "a node has no name"))
+    found = api.run(config.parse(STUDY), tmp_path).result.records
+    (times,) = [times for record in found for times in values(record).layers]
+    assert (times.layers, times.reason) == ([], "a node has no name")
+    for pair in compare(found)[0]:
+        assert pair.layers is None or pair.layers.reason == times.reason
 
 
 def test_without_a_reference_run_there_is_a_reason_and_no_factor(records: list[Record]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from zoodiff.api.studies import Silent
 from zoodiff.store.folder import Store
 from zoodiff.study import config
 from zoodiff.study.run import run
@@ -18,7 +19,7 @@ entries = ["fake:small", "other:small", "other:wide"]
 """
 
 
-class Said:
+class Said(Silent):
     """Keeps the sentences that are said before a run."""
 
     def __init__(self) -> None:
@@ -29,16 +30,8 @@ class Said:
         assert not self.started
         self.sentences.append(sentence)
 
-    def begin(self, tasks: int, finished: int) -> None: ...
-
     def task(self, label: str) -> None:
         self.started = True
-
-    def step(self, label: str, done: int, of: int) -> None: ...
-
-    def waits(self, label: str, holder: str) -> None: ...
-
-    def done(self, label: str, failures: int) -> None: ...
 
 
 @pytest.mark.parametrize("kind", ["environment", "package"])

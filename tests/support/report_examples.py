@@ -433,6 +433,13 @@ def layer_times(high: str, low: str) -> LayerTimes:
     )
 
 
+def layers_of(slow: int, high: str, low: str) -> LayerTimes | None:
+    """The layers of the slowest, why another has none, and of the others nothing."""
+    if slow == 6:
+        return LayerTimes.without(high, low, "the profile <b>has no node</b> of its graph")
+    return layer_times(high, low) if slow == 1 else None
+
+
 def latency() -> list[Discrepancy]:
     rows: list[tuple[int, int, float, float, float, Verdict, str | None]] = [
         (1, 0, 130.6, 126.1, 134.9, "discrepancy", "constant placeholder weights may run at "
@@ -461,8 +468,8 @@ def latency() -> list[Discrepancy]:
             low_weights=LATENCIES[fast][2],
             note=note,
             causes=CAUSES if slow == 1 else [],
-            factors=FACTORS if slow in (1, 8) else [],
-            layers=layer_times(LATENCIES[slow][0], LATENCIES[fast][0]) if slow == 1 else None,
+            factors=FACTORS if slow in (1, 6, 8) else [],
+            layers=layers_of(slow, LATENCIES[slow][0], LATENCIES[fast][0]),
         )
         for slow, fast, difference, low, high, verdict, note in rows
     ]

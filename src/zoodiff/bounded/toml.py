@@ -107,3 +107,38 @@ def _end(text: str, start: int) -> int:
 def _refuse(excess: str, most: int, unit: str, text: str, at: int) -> None:
     line = text.count("\n", 0, at) + 1
     raise TomlError(f"it {excess} {most:,} {unit}, in line {line}")
+
+
+def line_of(text: str, location: tuple[str, ...]) -> int | None:
+    """Return the line (from 1) of a key in TOML text, in the spellings that studies usually have.
+
+    >>> line_of('name = "a"\\n[latency]\\nthraeds = 2\\n', ("latency", "thraeds"))
+    3
+    """
+    *table, key = location or ("",)
+    current: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        header = _header(stripped)
+        if header is not None:
+            current = [part.strip().strip("\"'") for part in header.split(".")]
+            if [*table, key] == current:
+                return number
+            continue
+        assignment = re.match(r"""["']?([A-Za-z0-9_.-]+)["']?\s*=""", stripped)
+        if assignment and [*current, *assignment[1].split(".")] == [*table, key]:
+            return number
+    return None
+
+
+def _header(line: str) -> str | None:
+    """Return the name of the table whose header a line is; None for any other line.
+
+    >>> _header("[[a.b]]  # c"), _header("a = [1]"), _header("[a] b")
+    ('a.b', None, None)
+    """
+    name, end, comment = line.lstrip("[").partition("]")
+    comment = comment.lstrip("]").strip()
+    if not line.startswith("[") or not end or not name.strip() or (comment and comment[0] != "#"):
+        return None
+    return name.strip()

@@ -81,7 +81,7 @@ class Domain:
     notes: tuple[str, ...] = ()
     """Where the networks part outside of it, one sentence each."""
     inputs: tuple[str, ...] = ()
-    """What named inputs were given, one sentence each; empty for images."""
+    """What named inputs were given, and inputs that nothing reads, one sentence each."""
     outputs: tuple[str, ...] = ()
     """Which outputs were compared with which; empty for a single one."""
 

@@ -213,7 +213,8 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
     larger = probes.other_size(shapes[0])
     resized = None if larger is None else inputs[0].resized(larger, effort.seed)
     large = max(diff.a.counts.macs, diff.b.counts.macs) > _LARGE
-    questions = Questions(inputs, resized, moved=_FEW if large else len(inputs))
+    moved = _FEW if large else len(inputs)
+    questions = Questions(inputs, resized, moved, unread=sides.unread)
     progress(f"running {sides.entries[0]} and {sides.entries[1]}")
 
     def run(pool: WorkerPool, entry: Entry) -> Execution:
@@ -262,6 +263,7 @@ def _named_case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) ->
 
     runs = sides.ask(run, _parameters(diff))
     questions, chosen = questions_of(inputs, drawn, runs)
+    questions = replace(questions, unread=sides.unread)
     case = Case(with_activation_scales(diff), questions, chosen, None, "", None)
     return _with_weights(case, (runs[0].weights, runs[1].weights), chosen, progress)
 
@@ -342,7 +344,10 @@ def _diff(
     sized, graphs = at_one_size(sides, described, describe)
     named_inputs.check_names(known, inputs)
     graphs = graphs[0], named_inputs.in_order_of(*graphs)
-    return sized, compare_graphs(*graphs, *names, without=without)
+    unread = dict.fromkeys(sentence for graph in known for sentence in named_inputs.unread(graph))
+    return sized.with_unread(tuple(sorted(unread))), compare_graphs(
+        *graphs, *names, without=without
+    )
 
 
 def _parameters(diff: Diff) -> int:

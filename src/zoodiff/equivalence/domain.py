@@ -44,7 +44,8 @@ def domain_of(case: Case, outputs: Outputs) -> Domain:
         notes = [f"the same at {sizes[0]} only: {frozen}", *beside]
     notes += _overflows(case)
     precisions = dict.fromkeys(precision(side) for side in (case.diff.a, case.diff.b))
-    return Domain(tuple(sizes), tuple(batches), tuple(precisions), tuple(notes))
+    given = case.questions.unread
+    return Domain(tuple(sizes), tuple(batches), tuple(precisions), tuple(notes), given)
 
 
 def _domain_of_named(case: Case) -> Domain:
@@ -53,7 +54,7 @@ def _domain_of_named(case: Case) -> Domain:
     return Domain(
         precisions=tuple(precisions),
         notes=(*case.questions.notes, *_overflows(case)),
-        inputs=(*case.questions.inputs, *case.questions.untried),
+        inputs=(*case.questions.inputs, *case.questions.untried, *case.questions.unread),
         outputs=case.questions.paired,
     )
 

@@ -80,7 +80,7 @@ def measure(
 def _layer_times(
     pool: WorkerPool, setup: ReferenceSetup, measured: Measured
 ) -> dict[str, list[LayerTimes]]:
-    """Return times of layers by the first entry of each pair that can be timed by layer."""
+    """Return the times of layers of each pair, or why it has none, by the pair's first entry."""
     times: dict[str, list[LayerTimes]] = {}
     sides = [
         (subject, model)
@@ -88,10 +88,12 @@ def _layer_times(
         if measured.samples_of(subject.name) is not None
     ]
     for (first, first_model), (second, second_model) in combinations(sides, 2):
-        profile, _ = profile_models(pool, (first_model, second_model), first.conditions.threads)
-        if profile is not None:
-            names = str(first.entry.ref), str(second.entry.ref)
-            times.setdefault(names[0], []).append(shortened(profile, *names))
+        names = str(first.entry.ref), str(second.entry.ref)
+        profile, reason = profile_models(
+            pool, (first_model, second_model), first.conditions.threads
+        )
+        timed = shortened(profile, *names) if profile else LayerTimes.without(*names, reason)
+        times.setdefault(names[0], []).append(timed)
     return times
 
 

@@ -138,6 +138,12 @@ class LatencyTable(Section):
     layers: bool = Field(default=False, description="with why: time the layers of pairs there too")
     weights: Literal["random", "published"] = "random"
 
+    @model_validator(mode="after")
+    def _check_layers(self) -> LatencyTable:
+        if self.layers and not self.why:
+            raise ValueError("layers = true needs why = true beside it")
+        return self
+
 
 class AccuracyTable(Section):
     """[accuracy]: measure top-1 and top-5 on labelled images."""
@@ -318,7 +324,7 @@ def _check_entries(loaded: LoadedStudy) -> None:
 
 def key_error(loaded: LoadedStudy, location: tuple[str, ...], error: Exception) -> StudyError:
     """Turn an error about a value of a study into one that names its file and line."""
-    line = line_of(loaded.text, location)
+    line = toml.line_of(loaded.text, location)
     where = f"study {loaded.path}, line {line}" if line else f"study {loaded.path}"
     return StudyError(f"{where}: {error}")
 
@@ -336,7 +342,7 @@ def invalid(
         # A union's branches are not part of the file's path.
         location = tuple(part for part in location if not re.search(r"[\[\]('\"]", part))
     key = ".".join(location)
-    line = line_of(text, location)
+    line = toml.line_of(text, location)
     where = f"study {path}, line {line}" if line else f"study {path}"
     if first["type"] == "extra_forbidden":
         known = _keys(location[:-1])
@@ -345,6 +351,8 @@ def invalid(
     if first["type"] == "missing":
         return StudyError(f'{where}: the key "{key}" is missing')
     value, reason = first.get("input"), f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+    if first["type"] == "value_error" and isinstance(value, dict):  # keys that contradict others
+        return StudyError(f"{where}: [{key}] is not valid ({first['ctx']['error']})")
     return StudyError(f"{where}: {key} = {value!r} is not valid ({reason})")
 
 
@@ -361,38 +369,3 @@ def _keys(location: tuple[str, ...]) -> list[str]:
     }
     model = tables.get(location)
     return list(model.model_fields) if model else []
-
-
-def line_of(text: str, location: tuple[str, ...]) -> int | None:
-    """Return the line (from 1) of a key in TOML text, in the spellings that studies usually have.
-
-    >>> line_of('name = "a"\\n[latency]\\nthraeds = 2\\n', ("latency", "thraeds"))
-    3
-    """
-    *table, key = location or ("",)
-    current: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        header = _header(stripped)
-        if header is not None:
-            current = [part.strip().strip("\"'") for part in header.split(".")]
-            if [*table, key] == current:
-                return number
-            continue
-        assignment = re.match(r"""["']?([A-Za-z0-9_.-]+)["']?\s*=""", stripped)
-        if assignment and [*current, *assignment[1].split(".")] == [*table, key]:
-            return number
-    return None
-
-
-def _header(line: str) -> str | None:
-    """Return the name of the table whose header a line is; None for any other line.
-
-    >>> _header("[[a.b]]  # c"), _header("a = [1]"), _header("[a] b")
-    ('a.b', None, None)
-    """
-    name, end, comment = line.lstrip("[").partition("]")
-    comment = comment.lstrip("]").strip()
-    if not line.startswith("[") or not end or not name.strip() or (comment and comment[0] != "#"):
-        return None
-    return name.strip()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from zoodiff.latency.attribution.layer_profile import BLOCKS, RUNS
 from zoodiff.latency.budget import Budget
-from zoodiff.latency.records.keys import budget_of, has_references
+from zoodiff.latency.records.keys import budget_of, has_layers, has_references
 from zoodiff.tasks import Kind, Task
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
@@ -34,6 +35,8 @@ _CALLS_BESIDE_ROUNDS = 9
 """Calls per process beside those in rounds: warming up, fitting blocks, calls after pauses."""
 _REFERENCE_SECONDS = 4.0
 """Seconds to bring a network to the reference runtime, beside its runs."""
+_PROFILE_SECONDS = 1.0
+"""Seconds to align a pair of networks and to start a profile of each, beside its runs."""
 _ORDER: tuple[tuple[Kind, str], ...] = (
     ("architecture", "describing"),
     ("difference", "comparing graphs"),
@@ -103,6 +106,9 @@ def _latency(task: Task, macs: Mapping[str, float]) -> float:
     prepared = 0.0
     if has_references(task):
         prepared = sum(_REFERENCE_SECONDS + 5 * seconds for seconds in calls)
+        if has_layers(task):
+            prepared += _PROFILE_SECONDS * math.comb(len(calls), 2)
+            prepared += BLOCKS * RUNS * (len(calls) - 1) * sum(calls)  # each with every other
         calls, starts = calls * 2, [*starts, *(_START_SECONDS["onnx"] for _ in starts)]
     calls, starts = [*calls, calls[0]], [*starts, starts[0]]  # the control
     loading = sum(starts) + _CALLS_BESIDE_ROUNDS * sum(calls)

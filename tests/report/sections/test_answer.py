@@ -14,7 +14,7 @@ from zoodiff.report.app.encode import script_json
 from zoodiff.report.exports import papers
 from zoodiff.report.page import page
 from zoodiff.report.sections import rankings
-from zoodiff.report.sections.answer import answer, noise_in_words
+from zoodiff.report.sections.answer import answer
 from zoodiff.report.sections.matrix import matrix
 from zoodiff.report.sections.standing import Standing, level_of, standings, worst
 from zoodiff.study.result import StudyResult
@@ -160,12 +160,6 @@ def test_an_entry_without_a_graph_is_not_known(result: StudyResult) -> None:
     two = Standing("n", (("a:m@v",), ("a:m@w",)), (), {})
     assert two.graph_of("a:m@x") is None
     assert two.graph_of("a:m@w") == 1
-
-
-def test_the_noise_of_several_groups_is_not_that_of_the_noisiest() -> None:
-    assert noise_in_words([3.21]) == "the noise of the run (3.2 %)"
-    several = noise_in_words([1.0, 2.0, 366.0])
-    assert several == "the noise of their group (median 2.0 %, at most 366 %)"
 
 
 def test_runs_of_older_versions_group_by_fingerprint(result: StudyResult) -> None:

@@ -48,3 +48,9 @@ def test_a_time_that_is_none_is_printed_as_it_is() -> None:
 @given(st.floats(min_value=1e-4, max_value=1e9))
 def test_printing_keeps_three_digits(value: float) -> None:
     assert float(numbers.significant(value)) == pytest.approx(value, rel=0.0051)
+
+
+def test_the_noise_of_several_groups_is_not_that_of_the_noisiest() -> None:
+    assert numbers.noise_in_words([3.21]) == "the noise of the run (3.2 %)"
+    several = numbers.noise_in_words([1.0, 2.0, 366.0])
+    assert several == "the noise of their group (median 2.0 %, at most 366 %)"

@@ -135,7 +135,10 @@ def test_an_input_that_nothing_reads_is_no_hindrance(kind: str, tmp_path: Path) 
     elif kind == "onnx":
         torch.onnx.export(model, example, tmp_path / "beside.onnx", dynamo=True, verbose=False)
         program = tmp_path / "beside.onnx"
-    assert zoodiff.diff(model, program, example=example).same_function is True
+    report = zoodiff.diff(model, program, example=example)
+    assert report.same_function is True
+    assert report.answer.domain.inputs[-1].startswith("unread, which nothing in ")
+    assert report.answer.domain.inputs[-1].endswith(" reads, zeros")
     changed = copy.deepcopy(model)
     with torch.no_grad():
         changed.linear.bias[1] += 1

@@ -49,6 +49,8 @@ class Questions:
     """Which ids of a vocabulary were tried where not all were, one sentence each."""
     notes: tuple[str, ...] = ()
     """Where the networks part outside of the inputs that decide, one sentence each."""
+    unread: tuple[str, ...] = ()
+    """Inputs that nothing reads and what they are given, one sentence each."""
     doubt: str = ""
     """Why outputs that agree prove nothing."""
 

@@ -104,6 +104,13 @@ def without_unread(graph: Graph) -> Graph:
     return replace(graph, inputs=inputs) if len(graph.inputs) > 1 and inputs else graph
 
 
+def unread(graph: Graph) -> tuple[str, ...]:
+    """Return the inputs that ``without_unread`` leaves out, one sentence each."""
+    kept = {tensor.name for tensor in without_unread(graph).inputs}
+    names = [tensor.name for tensor in graph.inputs if tensor.name not in kept]
+    return tuple(f"{name}, which nothing in {graph.source} reads, zeros" for name in names)
+
+
 def pairs(a: Graph, b: Graph) -> tuple[tuple[int, int], ...] | None:
     """Return the positions of inputs that belong together; None where that is not known.
 

@@ -25,7 +25,7 @@ class Sides:
     """Two entries and the pool of workers of each.
 
     With one pool for both, the second entry is asked after the first. ``threads`` is the number of
-    threads that each network may use.
+    threads that each network may use, ``unread`` has a sentence for each input that nothing reads.
     """
 
     def __init__(
@@ -33,15 +33,21 @@ class Sides:
         entries: tuple[Entry, Entry],
         pools: tuple[WorkerPool, WorkerPool],
         executor: ThreadPoolExecutor | None = None,
+        unread: tuple[str, ...] = (),
     ) -> None:
         self.entries = entries
         self.pools = pools
+        self.unread = unread
         self._executor = executor
         self.threads = 2 if executor is None or count_usable_cores() >= 4 else 1
 
     def with_entries(self, entries: tuple[Entry, Entry]) -> Sides:
         """Return the same workers for two other entries of the same zoos."""
-        return Sides(entries, self.pools, self._executor)
+        return Sides(entries, self.pools, self._executor, self.unread)
+
+    def with_unread(self, unread: tuple[str, ...]) -> Sides:
+        """Return the same entries and workers with the inputs that nothing reads."""
+        return Sides(self.entries, self.pools, self._executor, unread)
 
     def ask(self, question: Ask[_Result], parameters: int = 0) -> tuple[_Result, _Result]:
         """Return the answers of both entries.

@@ -29,6 +29,8 @@ from zoodiff.workers.messages import OperatorTime, Profile, Profiled
 
 Kind = Literal["both", "only a", "only b", "other"]
 BETWEEN = "between operators"
+RUNS, BLOCKS = 10, 3
+"""Runs of a network in a block, and blocks, of a profile."""
 NOISE = "noise: medians do not add up"
 """The median of whole runs minus the sum of all other rows."""
 _FOLDED = frozenset({"center", "epsilon", "momentum", "scale", *AFFINE})
@@ -152,8 +154,8 @@ def profile_pair(
     models: tuple[ReferenceModel, ReferenceModel],
     *,
     threads: int = 1,
-    runs: int = 10,
-    blocks: int = 3,
+    runs: int = RUNS,
+    blocks: int = BLOCKS,
     seed: int = 0,
 ) -> LatencyProfile:
     """Profile two reference models in turn, in ``blocks`` blocks of ``runs`` runs each.

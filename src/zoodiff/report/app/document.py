@@ -218,6 +218,7 @@ def _row(ranking: Ranking, row: Row, stored: StoredParts) -> RowFacts:
             for factor in source.factors
         ),
         layers=_layers(source.layers),
+        no_layers=source.layers.reason if source.layers else "",
         numbers=None if interval is None else (interval.value, interval.low, interval.high),
     )
 

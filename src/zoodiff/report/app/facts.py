@@ -146,6 +146,8 @@ class RowFacts:
     layers: tuple[tuple[str, str, float, float, tuple[str, ...]], ...]
     """Of latency: name, operator, milliseconds of ``high`` and ``low`` and codes of the layers that
     differ most in the reference runtime; the last is the sum of all others, without an operator."""
+    no_layers: str
+    """Of latency: why the layers were not timed, where that was tried."""
     numbers: tuple[float, float, float] | None
     """The difference with the ends of its interval, where there is one."""
 

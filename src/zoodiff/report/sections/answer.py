@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -142,7 +141,7 @@ def _latency(result: StudyResult) -> Sentence | None:
             "#latency",
         )
     beyond = [row for row in rows if row.verdict == "discrepancy" and not row.doubtful]
-    noise = noise_in_words(noises)
+    noise = numbers.noise_in_words(noises)
     if not beyond:
         return Sentence(
             "Latency", f"Of {pairs} timed in one run, none differs beyond {noise}.", "#latency"
@@ -157,14 +156,6 @@ def _latency(result: StudyResult) -> Sentence | None:
     )
     href = pair_route(first.architecture, first.high_entry, first.low_entry)
     return Sentence("Latency", text, href)
-
-
-def noise_in_words(percents: Sequence[float]) -> str:
-    """Return the noise of the controls in words; there is a control per group timed together."""
-    if len(percents) == 1:
-        return f"the noise of the run ({numbers.significant(percents[0], 2)} %)"
-    middle, most = (numbers.significant(f(percents), 2) for f in (statistics.median, max))
-    return f"the noise of their group (median {middle} %, at most {most} %)"
 
 
 def _first_cause(row: Discrepancy) -> str:

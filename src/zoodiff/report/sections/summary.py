@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoodiff.report.sections import mismatches, recipes
-from zoodiff.report.sections.answer import noise_in_words
 from zoodiff.report.words import numbers
 from zoodiff.results import Discrepancy
 from zoodiff.store.records import Record
@@ -102,7 +101,7 @@ def _latency(result: StudyResult) -> str | None:
     beyond = _beyond(rows)
     if not noises:
         return f"{pairs}, none counts, because no control shows the noise of the run."
-    noise = noise_in_words(noises)
+    noise = numbers.noise_in_words(noises)
     if not beyond:
         return f"{pairs}, none differs in latency beyond {noise}."
     largest = beyond[0]

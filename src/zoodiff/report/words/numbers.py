@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,6 +38,14 @@ def significant(value: float, digits: int = _ARTICLE_DIGITS) -> str:
     ['0.0123', '1.50', '12.3', '131', '1234', '0.00']
     """
     return fixed(value, decimals_for(value, digits))
+
+
+def noise_in_words(percents: Sequence[float]) -> str:
+    """Return the noise of the controls in words; there is a control per group timed together."""
+    if len(percents) == 1:
+        return f"the noise of the run ({significant(percents[0], 2)} %)"
+    middle, most = (significant(f(percents), 2) for f in (statistics.median, max))
+    return f"the noise of their group (median {middle} %, at most {most} %)"
 
 
 def decimals_for(value: float, digits: int = _ARTICLE_DIGITS) -> int:

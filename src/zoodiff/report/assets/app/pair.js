@@ -176,6 +176,7 @@ function factorsOf(row) {
 /** The layers that differ most in latency, as bars and in numbers; null if they were not timed. */
 function layersOf(row) {
   const layers = list(row.layers).map(([what, op, high, low, codes]) => ({ what, op, high, low, codes: list(codes), value: high - low }));
+  if (row.no_layers) return el("p", { class: "small quiet" }, `The layers could not be timed one by one: ${row.no_layers}`);
   if (!layers.length) return null;
   const milliseconds = (value) => value.toPrecision(3);
   return [bars({
