@@ -13,8 +13,7 @@ import pytest
 from support import awkward, planted_recipes
 from support.planted_recipes import AREA, BASE, PLANTED, Planted
 from zoodiff.errors import ImageError
-from zoodiff.preprocessing.geometry import geometry_of
-from zoodiff.preprocessing.numbers import to_input
+from zoodiff.preprocessing.geometry import Geometry
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.recipes import own_code
@@ -37,14 +36,10 @@ class InProcess(Renderer):
     def __init__(self, code: Callable[[bytes], np.ndarray] | None = None) -> None:
         self._code = code
 
-    def by_specification(
-        self, image: AuditImage, specs: Iterable[Preprocessing]
-    ) -> dict[Preprocessing, np.ndarray]:
-        inputs = {}
-        for spec in dict.fromkeys(specs):
-            (resized,) = pixels(image.data, [geometry_of(spec)])
-            inputs[spec] = to_input(resized[None], spec, "NHWC")[0]
-        return inputs
+    def pixels(
+        self, image: AuditImage, geometries: Iterable[Geometry]
+    ) -> dict[Geometry, np.ndarray]:
+        return {each: pixels(image.data, [each])[0][None] for each in dict.fromkeys(geometries)}
 
     def by_own_code(
         self, image: AuditImage, recipe: Recipe, source: Source, spec: Preprocessing

@@ -17,8 +17,9 @@ from zoodiff.recipes.parallel import Counter, chunks, in_threads
 from zoodiff.recipes.rendering import Renderer
 from zoodiff.zoos.decoding import decoding
 
-_AT_ONCE = 16
-"""Pairs that share a pass over the images: their inputs are in memory together."""
+_AT_ONCE = 48
+"""Pairs that share a pass over the images: the resized pixels of one image are in memory together.
+Each geometry of them is resized once."""
 
 
 class SpecPair(NamedTuple):
@@ -60,7 +61,8 @@ def compare_all(
             count.advance(len(part))
 
     groups: dict[object, list[SpecPair]] = {}
-    for pair in keys:
+    # In this order pairs that share a recipe, and so geometries, are compared together.
+    for pair in sorted(keys, key=lambda pair: pair.first.sentence()):
         if pair not in results:
             groups.setdefault(pair.libraries, []).append(pair)
     in_threads(work, chunks(groups, _AT_ONCE), options.jobs)

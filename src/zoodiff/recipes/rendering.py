@@ -6,6 +6,7 @@ One worker per library decodes and resizes, so that no two frameworks share a pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.engines.pool import WorkerPool
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _ROLE = "audit"
 _AT_ONCE = 48
 """Geometries per request: their pixels are in memory together."""
+_INPUTS = 24
+"""Inputs of one image that are kept; the questions about a pair share most of theirs."""
 
 
 class Renderer:
@@ -38,16 +41,10 @@ class Renderer:
         self, image: AuditImage, specs: Iterable[Preprocessing]
     ) -> dict[Preprocessing, NDArray[np.float32]]:
         """Return inputs (rows, columns, channels); none of a library that cannot decode it."""
-        import numpy as np
-
         wanted = list(dict.fromkeys(specs))
         pixels = self.pixels(image, [geometry_of(spec) for spec in wanted])
-        inputs = {}
-        for spec in wanted:
-            decoded = pixels.get(geometry_of(spec))
-            if decoded is not None:
-                inputs[spec] = np.ascontiguousarray(to_input(decoded, spec, "NHWC")[0])
-        return inputs
+        inputs = {spec: _input(pixels, spec) for spec in wanted}
+        return {spec: made for spec, made in inputs.items() if made is not None}
 
     def pixels(
         self, image: AuditImage, geometries: Iterable[Geometry]
@@ -109,14 +106,24 @@ class Renderer:
     ) -> dict[Ask, Difference | None]:
         """Return the difference of each pair of recipes over all images that both can prepare."""
         sums = {ask: Accumulator(ask.unit) for ask in dict.fromkeys(asks)}
+        geometries = [geometry_of(spec) for ask in sums for spec in (ask.first, ask.second)]
         for image in images:
-            inputs = self.by_specification(
-                image, [spec for ask in sums for spec in (ask.first, ask.second)]
-            )
+            pixels = self.pixels(image, geometries)
+            made = lru_cache(_INPUTS)(partial(_input, pixels))
             for ask, total in sums.items():
                 if image.name in ask.without:
                     continue
-                first, second = inputs.get(ask.first), inputs.get(ask.second)
+                first, second = made(ask.first), made(ask.second)
                 if first is not None and second is not None:
                     total.add(first, second)
         return {ask: total.result() for ask, total in sums.items()}
+
+
+def _input(
+    pixels: Mapping[Geometry, NDArray[Any]], spec: Preprocessing
+) -> NDArray[np.float32] | None:
+    """Return the input (rows, columns, channels) from resized pixels; None without these."""
+    import numpy as np
+
+    decoded = pixels.get(geometry_of(spec))
+    return None if decoded is None else np.ascontiguousarray(to_input(decoded, spec, "NHWC")[0])

@@ -32,8 +32,9 @@ from zoodiff.study.jobs.keyed_task import KeyedTask
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
-TOGETHER = 12
-"""Names per job: its workers start once for all of them, and a stopped run loses so many."""
+TOGETHER = 500
+"""Most names per job. They share workers and most of their recipes, so there is one job per slot.
+What a stopped job found of recipes and pairs is in the cache, where the next one takes it from."""
 
 
 def by_architecture(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
@@ -60,11 +61,15 @@ class RecipesTask(KeyedTask[list[Entry]]):
 
     def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
         """Return jobs of some names each."""
-        size = max(1, min(TOGETHER, -(-len(self.missing) // slots)))
+        missing = sorted(self.missing, key=self._zoos)
+        size = max(1, min(TOGETHER, -(-len(missing) // slots)))
         return [
-            self._job(name, self.missing[first : first + size])
-            for first in range(0, len(self.missing), size)
+            self._job(name, missing[first : first + size]) for first in range(0, len(missing), size)
         ]
+
+    def _zoos(self, key: str) -> list[str]:
+        """Return the zoos of a name: names of the same zoos share recipes and workers."""
+        return sorted({entry.zoo.name for entry in self.parts[key]})
 
     def _job(self, name: str, keys: Sequence[str]) -> Job:
         entries = tuple(entry for key in keys for entry in self.parts[key])
@@ -102,7 +107,11 @@ def audit_names(
     started, clock = now(), time.monotonic()
     names = by_architecture(serialization.task_of(data["task"]).entries)
     images = audit_images()
-    result = audit(names, AuditOptions(images, jobs=1, limits=pool.limits))
+
+    def step(activity: str, done: int, of: int) -> None:
+        send(Step(done, of))
+
+    result = audit(names, AuditOptions(images, jobs=1, limits=pool.limits, step=step))
     seconds = (time.monotonic() - clock) / len(names)
     for name, entries in names.items():
         values = values_of(name, entries, result, len(images), seconds)
