@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,8 +149,9 @@ def audit_recipes(
     by_name = registry.by_architecture(list(zoos) if zoos else None)
     chosen = _chosen(list(names), by_name)
     pictures = audit_images(Path(images) if images is not None else None)
-    shown = {} if step is None else {"step": step}
-    options = AuditOptions(pictures, jobs, limits, **shown)
+    options = AuditOptions(pictures, jobs, limits)
+    if step is not None:
+        options = replace(options, step=step)
     result = audit({name: by_name[name] for name in chosen}, options)
     searched = sorted({entry.zoo.name for group in by_name.values() for entry in group})
     return RecipesReport(

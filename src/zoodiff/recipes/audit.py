@@ -19,7 +19,7 @@ from zoodiff.recipes.difference import Accumulator, unit_of
 from zoodiff.recipes.options import AuditOptions
 from zoodiff.recipes.own_code import OwnCheck
 from zoodiff.recipes.pairs import SpecPair, compare_all
-from zoodiff.recipes.parallel import Counter, chunks, in_threads
+from zoodiff.recipes.parallel import Counter, chunks, in_threads, turned
 from zoodiff.recipes.published import Published, Recipe, collect
 from zoodiff.recipes.rendering import Renderer
 from zoodiff.recipes.unstated import Comparable, comparable
@@ -79,6 +79,12 @@ def _checks(
         with WorkerPool(options.limits) as pool:
             renderer = Renderer(pool)
             for recipe in part:
+                key = keys[recipe]
+                known = cache.load(key) if key else None  # of another audit at the same time
+                if known is not None:
+                    checks[recipe] = OwnCheck.from_dict(known)
+                    count.advance()
+                    continue
                 try:
                     source = published.sources[recipe]
                     result = own_code.check(recipe, source, options.images, renderer, values)
@@ -86,7 +92,6 @@ def _checks(
                     failures.setdefault(recipe.zoo, str(error))
                 else:
                     checks[recipe] = result
-                    key = keys[recipe]
                     if key:
                         cache.save(key, result.to_dict())
                 count.advance()
@@ -95,7 +100,7 @@ def _checks(
     for recipe in recipes:
         if recipe not in checks:
             by_zoo.setdefault(recipe.zoo, []).append(recipe)
-    in_threads(work, chunks(by_zoo, _AT_ONCE), options.jobs)
+    in_threads(work, turned(chunks(by_zoo, _AT_ONCE), options.begin_at), options.jobs)
     return checks
 
 

@@ -22,6 +22,9 @@ class AuditOptions:
     jobs: int = 2
     limits: Limits | None = None
     step: Step = field(default=_silent)
+    begin_at: float = 0.0
+    """The share of the work, from 0 to below 1, that others who audit at the same time begin with:
+    it comes last, and what they have found by then is read from the cache."""
 
     @cached_property
     def images_hash(self) -> str:

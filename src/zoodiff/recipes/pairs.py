@@ -13,7 +13,7 @@ from zoodiff.recipes.attribution import Ask, Attribution, Search, attribution
 from zoodiff.recipes.difference import Difference
 from zoodiff.recipes.images import AuditImage
 from zoodiff.recipes.options import AuditOptions
-from zoodiff.recipes.parallel import Counter, chunks, in_threads
+from zoodiff.recipes.parallel import Counter, chunks, in_threads, turned
 from zoodiff.recipes.rendering import Renderer
 from zoodiff.zoos.decoding import decoding
 
@@ -44,14 +44,22 @@ def compare_all(
     ``failures`` gets the reasons for pairs that could not be compared.
     """
     keys = {pair: _key(pair, options.images_hash) for pair in pairs}
-    stored = {pair: cache.load(key) for pair, key in keys.items()}
-    results = {pair: Attribution.from_dict(raw) for pair, raw in stored.items() if raw is not None}
+    results: dict[SpecPair, Attribution] = {}
+
+    def read(some: Sequence[SpecPair]) -> list[SpecPair]:
+        """Take results from the cache; return the pairs that it lacks."""
+        stored = {pair: cache.load(keys[pair]) for pair in some}
+        results.update((p, Attribution.from_dict(raw)) for p, raw in stored.items() if raw)
+        return [pair for pair, raw in stored.items() if not raw]
+
+    missing = read(list(keys))
     count = Counter("pairs", len(results), len(keys), options.step)
 
     def work(part: Sequence[SpecPair]) -> None:
         with WorkerPool(options.limits) as pool:
+            left = read(part)  # without those of another audit at the same time
             try:
-                compared = attributions(part, options.images, Renderer(pool))
+                compared = attributions(left, options.images, Renderer(pool)) if left else {}
             except ZoodiffError as error:
                 failures.setdefault(" and ".join(part[0].libraries), str(error))
                 compared = {}
@@ -62,10 +70,9 @@ def compare_all(
 
     groups: dict[object, list[SpecPair]] = {}
     # In this order pairs that share a recipe, and so geometries, are compared together.
-    for pair in sorted(keys, key=lambda pair: pair.first.sentence()):
-        if pair not in results:
-            groups.setdefault(pair.libraries, []).append(pair)
-    in_threads(work, chunks(groups, _AT_ONCE), options.jobs)
+    for pair in sorted(missing, key=lambda pair: pair.first.sentence()):
+        groups.setdefault(pair.libraries, []).append(pair)
+    in_threads(work, turned(chunks(groups, _AT_ONCE), options.begin_at), options.jobs)
     return results
 
 

@@ -39,6 +39,16 @@ def chunks(groups: Mapping[Hashable, Sequence[T]], size: int) -> list[Sequence[T
     ]
 
 
+def turned(parts: Sequence[Sequence[T]], share: float) -> list[Sequence[T]]:
+    """Return parts beginning behind a share of them, from 0 to below 1.
+
+    >>> turned([[1], [2], [3], [4]], 0.5)
+    [[3], [4], [1], [2]]
+    """
+    first = int(share * len(parts))
+    return [*parts[first:], *parts[:first]]
+
+
 def in_threads(
     work: Callable[[Sequence[T]], None], parts: Sequence[Sequence[T]], jobs: int
 ) -> None:

@@ -63,21 +63,24 @@ class RecipesTask(KeyedTask[list[Entry]]):
         """Return jobs of some names each."""
         missing = sorted(self.missing, key=self._zoos)
         size = max(1, min(TOGETHER, -(-len(missing) // slots)))
+        firsts = range(0, len(missing), size)
         return [
-            self._job(name, missing[first : first + size]) for first in range(0, len(missing), size)
+            self._job(name, missing[first : first + size], number / len(firsts))
+            for number, first in enumerate(firsts)
         ]
 
     def _zoos(self, key: str) -> list[str]:
         """Return the zoos of a name: names of the same zoos share recipes and workers."""
         return sorted({entry.zoo.name for entry in self.parts[key]})
 
-    def _job(self, name: str, keys: Sequence[str]) -> Job:
+    def _job(self, name: str, keys: Sequence[str], begin_at: float) -> Job:
         entries = tuple(entry for key in keys for entry in self.parts[key])
         keyed = {self.parts[key][0].model.architecture: key for key in keys}
         data = {
             "do": "recipes",
             "task": serialization.of_task(replace(self._task, entries=entries)),
             "keys": keyed,
+            "begin_at": begin_at,
         }
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         return Job(f"{name}: {next(iter(keyed))}{more}", data)
@@ -111,7 +114,10 @@ def audit_names(
     def step(activity: str, done: int, of: int) -> None:
         send(Step(done, of))
 
-    result = audit(names, AuditOptions(images, jobs=1, limits=pool.limits, step=step))
+    options = AuditOptions(
+        images, jobs=1, limits=pool.limits, step=step, begin_at=float(data["begin_at"])
+    )
+    result = audit(names, options)
     seconds = (time.monotonic() - clock) / len(names)
     for name, entries in names.items():
         values = values_of(name, entries, result, len(images), seconds)
