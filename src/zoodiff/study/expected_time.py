@@ -25,7 +25,7 @@ _COMPARE_SECONDS = 0.6
 """Seconds to compare two graphs that were described before."""
 _FINGERPRINT_SECONDS = 0.3
 """Seconds to fingerprint a graph that was described before."""
-_AUDIT_SECONDS = 3.0
+_AUDIT_SECONDS = 1.0
 """Seconds to run the recipe of one set of weights and to compare it with the others of its name."""
 _MACS_PER_SECOND = 40e9
 """Multiply-accumulates of one thread per second, for a network of usual layers."""
