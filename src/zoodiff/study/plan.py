@@ -256,11 +256,12 @@ def _absolute(folder: Path, name: str) -> str:
 
 def _declined_download(kind: Kind, entry: Entry) -> Failure:
     size = sum(w.bytes or 0 for w in entry.model.weights) / 1e6
+    of_size = f" of {size:,.0f} MB" if size else ""
     return Failure(
         kind=kind,
         entry=str(entry.ref),
         architecture=entry.model.architecture,
-        reason=f"needs the zoo's own file of {size:,.0f} MB; allow fetching it with --download, "
+        reason=f"needs the zoo's own file{of_size}; allow fetching it with --download, "
         "or name the entry",
         declined=True,
     )

@@ -98,7 +98,7 @@ function tradeoff(cost) {
     onChoice: (point) => BY_NAME.has(point.architecture) && (location.hash = toArchitecture(point.architecture)),
     draw: () => ({
       grid: true, marginBottom: 42,
-      x: { type: "log", label: AXES[cost], tickFormat: "~s" },
+      x: { type: "log", label: AXES[cost], ticks: 5, tickFormat: ",~g" },
       y: { label: "top-1, %", nice: true },
       symbol: { legend: false },
       marks: [
