@@ -92,6 +92,30 @@ def test_an_output_without_a_counterpart_is_no_proof(engine: WorkerPool, tmp_pat
     assert "ids int64 1x8, 0 to 39" in answer.domain.inputs
 
 
+def test_as_many_outputs_of_other_sizes_are_another_function(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    first, second = reader(tmp_path, "a"), reader(tmp_path, "b")
+    model = onnx.load(second)
+    model.graph.node.append(onnx.helper.make_node("Concat", ["h", "h"], ["wide"], axis=2))
+    wide = onnx.helper.make_tensor_value_info("wide", 1, [1, 8, 2 * WIDTH])
+    model.graph.output.pop()
+    model.graph.output.append(wide)
+    onnx.save(model, second)
+    answer = ask(engine, first, second).answer
+    assert answer.same_function is False
+    assert answer.sentence.endswith("have the shapes 1x8x3, 1x8x6 | 1x8x3, 1x8x12")
+    assert not answer.evidence.outputs.compared
+
+
+def test_outputs_that_are_turned_are_no_other_function() -> None:
+    plain = {"x": np.zeros((1, 3, 8)), "y": np.zeros((1, 4))}
+    turned = {"p": np.zeros((1, 8, 3)), "q": np.zeros((1, 4))}
+    assert pair_outputs(plain, turned).other_sizes == ""
+    assert pair_outputs(plain, turned | {"q": np.zeros((1, 5))}).other_sizes != ""
+    assert pair_outputs(plain, {"p": plain["x"]}).other_sizes == ""
+
+
 def test_an_unknown_input_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
     path = str(reader(tmp_path, "a"))
     with pytest.raises(UsageError, match=r"--input 'ids=int64\[1,8\]' --input 'mask=bool\[1,8\]'"):

@@ -82,9 +82,9 @@ class _Decision:
 
     def answer(self) -> Answer:
         """Decide, then say for which sizes and batches."""
-        unsteady = self._unsteady()
-        if unsteady is not None:
-            return unsteady
+        at_once = self._unsteady() or self._of_other_sizes()
+        if at_once is not None:
+            return at_once
         outputs = measure(self._case)
         if len(outputs.deviations) == outputs.blind:
             reason = "neither network gives a number on any generated input"
@@ -187,6 +187,20 @@ class _Decision:
             reason = f"{' and '.join(random)} {verb} the same input differently each time"
             return self._by_chance(reason)
         return None
+
+    def _of_other_sizes(self) -> Answer | None:
+        """The answer where as many outputs hold other numbers of values; else None."""
+        sizes = self._case.questions.other_sizes
+        if not sizes:
+            return None
+        sentence, because = f"different functions: {sizes}", [f.code for f in self._parting]
+        answer = self._answer(
+            "different functions",
+            measure(self._case),
+            sentence,
+            because=tuple(dict.fromkeys(because)),
+        )
+        return _without_outputs(answer, "they have other sizes")
 
     def _by_chance(self, reason: str) -> Answer:
         """The answer for networks whose outputs mean nothing, since chance decides them."""
@@ -364,7 +378,7 @@ def _normalises_batches(node: Node) -> bool:
     return node.op == "BatchNormalization" and bool(node.attributes.get("training"))
 
 
-def _without_outputs(answer: Answer) -> Answer:
-    """The answer without the deviation of outputs that chance decides."""
-    evidence = replace(answer.evidence, outputs=OutputsEvidence(False, "they depend on chance"))
+def _without_outputs(answer: Answer, reason: str = "they depend on chance") -> Answer:
+    """The answer without the deviation of outputs, which says nothing for a reason."""
+    evidence = replace(answer.evidence, outputs=OutputsEvidence(False, reason))
     return replace(answer, evidence=evidence)

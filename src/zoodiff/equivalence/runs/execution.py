@@ -51,6 +51,8 @@ class Questions:
     """Where the networks part outside of the inputs that decide, one sentence each."""
     unread: tuple[str, ...] = ()
     """Inputs that nothing reads and what they are given, one sentence each."""
+    other_sizes: str = ""
+    """Shapes of as many outputs with other numbers of values, in words: another function."""
     doubt: str = ""
     """Why outputs that agree prove nothing."""
 

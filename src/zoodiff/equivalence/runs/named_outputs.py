@@ -18,6 +18,8 @@ class PairedOutputs:
     sentences: tuple[str, ...]
     """The pairing as it is printed; empty for a single output of each."""
     unpaired: tuple[str, ...]
+    other_sizes: str = ""
+    """Both lists of shapes, where these hold other numbers of values: no order makes them equal."""
 
 
 def pair_outputs(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> PairedOutputs:
@@ -53,7 +55,16 @@ def pair_outputs(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -
         if several
         else (),
         tuple(unpaired),
+        _other_sizes(list(a.values()), list(b.values())),
     )
+
+
+def _other_sizes(a: Sequence[NDArray[Any]], b: Sequence[NDArray[Any]]) -> str:
+    """Return the shapes of as many outputs whose numbers of values differ, in words; else empty."""
+    if len(a) != len(b) or sorted(x.size for x in a) == sorted(x.size for x in b):
+        return ""
+    lists = [", ".join("x".join(map(str, x.shape)) or "a scalar" for x in each) for each in (a, b)]
+    return f"the outputs have the shapes {lists[0]} | {lists[1]}"
 
 
 def _sentence(a: str, b: str, shape: Sequence[int]) -> str:

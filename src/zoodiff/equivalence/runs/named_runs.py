@@ -128,6 +128,7 @@ def questions_of(
         untried=tuple(untried(inputs, kept)),
         notes=("they differ where a mask is the same everywhere",) if apart else (),
         doubt=f"these outputs have no counterpart: {lacking}" if lacking else "",
+        other_sizes=paired.other_sizes,
     )
     return questions, (
         runs[0].chosen(positions[0], deciding),
