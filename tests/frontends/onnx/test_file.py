@@ -278,3 +278,26 @@ def test_a_graph_without_nodes_and_an_output_from_nowhere_are_errors() -> None:
         graph([])
     with pytest.raises(MeasurementError, match=r"output z .*is not computed"):
         graph([helper.make_node("Relu", ["x"], ["y"])], outputs=("z",))
+
+
+@pytest.mark.parametrize("shape", [(), (1, 4)])
+def test_a_constant_that_is_an_output_keeps_its_shape_where_it_is_read(
+    shape: tuple[int, ...],
+) -> None:
+    nodes = [
+        helper.make_node("Sub", ["x", "mean"], ["centred"]),
+        helper.make_node("MatMul", ["centred", "weight"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", 1, [1, 4])],
+        [helper.make_tensor_value_info(name, 1, None) for name in ("y", "mean")],
+        [
+            numpy_helper.from_array(np.ones(shape, np.float32), "mean"),
+            numpy_helper.from_array(np.ones((4, 3), np.float32), "weight"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    described = graph_from_model(model, "net")
+    assert [tensor.shape for tensor in described.outputs] == [(1, 3), shape]

@@ -78,7 +78,7 @@ def inferred(
     """
     from onnx import shape_inference
 
-    stored = {tensor.name for tensor in model.graph.initializer}
+    stored = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     for tensor in model.graph.initializer:
         if prod(tensor.dims) > SMALL:
             name, kind, dims = tensor.name, tensor.data_type, list(tensor.dims)
@@ -91,6 +91,10 @@ def inferred(
         _close(value.type.tensor_type.shape.dim, extent)
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")  # it may name the open batch size
+        if value.name in stored:  # the shape of a constant is inferred by nothing
+            value.type.tensor_type.shape.SetInParent()
+            for length in stored[value.name]:
+                value.type.tensor_type.shape.dim.add(dim_value=length)
     del model.graph.value_info[:]
     opset = next((domain.version for domain in model.opset_import if not domain.domain), 1)
     stand_in = type(model)()
