@@ -325,6 +325,7 @@ def test_layers_that_were_timed_are_bars_and_numbers(browser: Any, address: str)
         "<b>conv2</b> (Conv): 4.00 | 2.00 ms ARC105",
         "fc6 (Gemm): 3.00 | 2.25 ms",
         "between operators: 0.500 | 1.00 ms",
+        "noise: medians do not add up: 0.00 | 0.250 ms",
         "12 others: 4.50 | 4.25 ms",
     ]
     says = "document.getElementById('app').innerText.includes('not layer by layer')"

@@ -54,3 +54,4 @@ def test_the_noise_of_several_groups_is_not_that_of_the_noisiest() -> None:
     assert numbers.noise_in_words([3.21]) == "the noise of the run (3.2 %)"
     several = numbers.noise_in_words([1.0, 2.0, 366.0])
     assert several == "the noise of their group (median 2.0 %, at most 366 %)"
+    assert numbers.noise_in_words([13.0, 13.1]) == "the noise of their group (13 % each)"

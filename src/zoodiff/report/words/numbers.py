@@ -45,6 +45,8 @@ def noise_in_words(percents: Sequence[float]) -> str:
     if len(percents) == 1:
         return f"the noise of the run ({significant(percents[0], 2)} %)"
     middle, most = (significant(f(percents), 2) for f in (statistics.median, max))
+    if middle == most:
+        return f"the noise of their group ({most} % each)"
     return f"the noise of their group (median {middle} %, at most {most} %)"
 
 

@@ -181,8 +181,8 @@ function layersOf(row) {
   const milliseconds = (value) => value.toPrecision(3);
   return [bars({
     title: "Where the layers differ", name: `layers-${row.high}-${row.low}`, label: "milliseconds that the first takes longer",
-    caption: `Medians of layers in ONNX Runtime under its profiler: ${row.high} minus ${row.low}, the largest differences first. They have no intervals; single layers of few microseconds are noise.`,
-    parts: layers.map((each) => ({ ...each, depth: 1, code: each.codes.join(", "), low: each.value, high: each.value })),
+    caption: `Medians of layers in ONNX Runtime under its profiler: ${row.high} minus ${row.low}, the largest differences first. They have no intervals; single layers of few microseconds are noise, and what the medians do not add up to is in the list alone.`,
+    parts: layers.filter((each) => !each.what.startsWith("noise:")).map((each) => ({ ...each, depth: 1, code: each.codes.join(", "), low: each.value, high: each.value })),
   }),
   el("ul", { class: "notes" }, layers.map((each) => el("li", null, breakable(each.what), each.op ? ` (${each.op})` : "", `: ${milliseconds(each.high)} | ${milliseconds(each.low)} ms `, each.codes.map((code) => [codeLink(code), " "]))))];
 }
