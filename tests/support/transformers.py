@@ -41,6 +41,26 @@ def attention(d: Draft, x: str, *, scores: Callable[[Draft, str], str] | None = 
     return linear(d, d.add("MatMul", [p, v], (1, LENGTH, WIDTH), **mixed))
 
 
+def attention_of_heads(d: Draft, x: str, heads: int = 2) -> str:
+    """Add an attention of several heads, as exporters write it, with its axes moved."""
+    q, k, v = (linear(d, x) for _ in range(3))
+    divided, depth = (1, LENGTH, heads, WIDTH // heads), WIDTH // heads
+
+    def turned(x: str, shape: tuple[int, ...], *perm: int) -> str:
+        return d.add("Transpose", d.add("Reshape", x, divided), shape, perm=list(perm))
+
+    rows = (1, heads, LENGTH, depth)
+    q, v = (turned(y, rows, 0, 2, 1, 3) for y in (q, v))
+    k = turned(k, (1, heads, depth, LENGTH), 0, 2, 3, 1)
+    extents = {"batch": heads, "m": LENGTH, "k": depth, "n": LENGTH}
+    s = d.add("MatMul", [q, k], (1, heads, LENGTH, LENGTH), **extents)
+    p = d.add("Softmax", d.add("Mul", s, value=0.5), axis=3)
+    extents = {"batch": heads, "m": LENGTH, "k": LENGTH, "n": depth}
+    y = d.add("MatMul", [p, v], rows, **extents)
+    y = d.add("Transpose", y, divided, perm=[0, 2, 1, 3])
+    return linear(d, d.add("Reshape", y, (1, LENGTH, WIDTH)))
+
+
 def block(
     d: Draft,
     x: str,
@@ -49,9 +69,12 @@ def block(
     epsilon: float = 1e-5,
     activation: str | None = "Relu",
     scores: Callable[[Draft, str], str] | None = None,
+    heads: int = 1,
 ) -> str:
     """Add a block with its norms before each part, or behind each sum."""
-    y = attention(d, norm(d, x, epsilon) if before else x, scores=scores)
+    source = norm(d, x, epsilon) if before else x
+    many = heads > 1
+    y = attention_of_heads(d, source, heads) if many else attention(d, source, scores=scores)
     x = d.add("Add", [x, y])
     x = x if before else norm(d, x, epsilon)
     y = linear(d, norm(d, x, epsilon) if before else x, 2 * WIDTH)

@@ -133,7 +133,7 @@ class _Work:
                 continue
             a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
             node = self._by_output.get(b.node.outputs[0])
-            if node is None or id(node) not in self.net.nodes or a.op != b.op:
+            if node is None or node not in self.net or a.op != b.op:
                 continue
             sizes = [[p.size for n in (x.node, *x.chain) for p in n.parameters] for x in (a, b)]
             marked = any(p.name.startswith(FROM_A) for p in node.parameters)
@@ -164,7 +164,7 @@ class _Work:
         norms = [[n for n in (x.node, *x.chain) if n.op == "BatchNormalization"] for x in (a, b)]
         if norms[0] and norms[1]:
             norm = self._of(norms[1][0])
-            if id(norm) in self.net.nodes:
+            if norm in self.net:
                 norm.attributes["epsilon"] = norms[0][0].attributes["epsilon"]
 
     def _replace_chain(self, a: Layer, b: Layer) -> None:

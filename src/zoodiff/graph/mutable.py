@@ -18,9 +18,19 @@ from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 class MutableNode:
     """A mutable node; see ``ir.Node`` for the fields."""
 
-    __slots__ = ("attributes", "inputs", "name", "notes", "op", "order", "outputs", "parameters")
+    __slots__ = (
+        "age",
+        "attributes",
+        "inputs",
+        "name",
+        "notes",
+        "op",
+        "order",
+        "outputs",
+        "parameters",
+    )
 
-    def __init__(self, node: Node, order: float) -> None:
+    def __init__(self, node: Node, order: float, age: int) -> None:
         self.op = node.op
         self.name = node.name
         self.inputs = list(node.inputs)
@@ -29,6 +39,8 @@ class MutableNode:
         self.parameters = list(node.parameters)
         self.order = order
         """The position in the source; new nodes take the position of the node that they replace."""
+        self.age = age
+        """How many nodes its graph took before: which of two nodes at one position comes first."""
         self.notes = set(node.notes)
 
     def noted(self, *notes: str) -> MutableNode:
@@ -56,12 +68,14 @@ class MutableGraph:
         for tensor in (*graph.inputs, *graph.outputs):
             self.tensors.setdefault(tensor.name, tensor)
         self.nodes: dict[int, MutableNode] = {}
+        """Nodes by age."""
         self.producer: dict[str, MutableNode] = {}
         self.users: dict[str, list[MutableNode]] = {}
         self.kinds: dict[str, int] = {}
         """An upper bound of the number of nodes per operator; removed nodes still count."""
+        self._taken = 0
         for order, node in enumerate(graph.nodes):
-            self._take(MutableNode(node, order))
+            self._take(node, order)
         self._fresh = 0
         self._edited: bool = True
         """Whether an edge was changed since ``prune`` ran last."""
@@ -69,8 +83,12 @@ class MutableGraph:
     def __iter__(self) -> Iterator[MutableNode]:
         """Iterate over the nodes in the source's order; the graph may be rewritten meanwhile."""
         for node in sorted(self.nodes.values(), key=_order):
-            if id(node) in self.nodes:
+            if node in self:
                 yield node
+
+    def __contains__(self, node: MutableNode) -> bool:
+        """Whether a node belongs to the graph and was not removed."""
+        return self.nodes.get(node.age) is node
 
     def of(self, *ops: str) -> list[MutableNode]:
         """Return the nodes of some operators, in order."""
@@ -108,9 +126,7 @@ class MutableGraph:
         first = self.tensors.get(inputs[0]) if inputs else None
         self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
         frozen = Node(op, name, tuple(inputs), (output,), attributes, tuple(parameters))
-        node = MutableNode(frozen, order)
-        self._take(node)
-        return node
+        return self._take(frozen, order)
 
     def become(self, node: MutableNode, op: str, attributes: Mapping[str, Any], note: str) -> None:
         """Replace the operator and attributes of a node; inputs and outputs stay."""
@@ -159,7 +175,7 @@ class MutableGraph:
     def remove(self, node: MutableNode) -> None:
         """Remove a node without readers."""
         self.read(node, [])
-        del self.nodes[id(node)]
+        del self.nodes[node.age]
         for tensor in node.outputs:
             self.producer.pop(tensor, None)
 
@@ -171,22 +187,25 @@ class MutableGraph:
         waiting = [self.producer[t] for t in self.outputs if t in self.producer]
         while waiting:
             node = waiting.pop()
-            if id(node) not in needed:
-                needed.add(id(node))
+            if node.age not in needed:
+                needed.add(node.age)
                 waiting += [self.producer[t] for t in node.inputs if t in self.producer]
         for node in list(self.nodes.values()):
-            if id(node) not in needed:
+            if node.age not in needed:
                 self.remove(node)
         self._edited = False
 
-    def _take(self, node: MutableNode) -> None:
+    def _take(self, frozen: Node, order: float) -> MutableNode:
+        node = MutableNode(frozen, order, self._taken)
+        self._taken += 1
         self._edited = True
-        self.nodes[id(node)] = node
+        self.nodes[node.age] = node
         self.kinds[node.op] = self.kinds.get(node.op, 0) + 1
         for tensor in node.outputs:
             self.producer[tensor] = node
         for tensor in node.inputs:
             self.users.setdefault(tensor, []).append(node)
+        return node
 
     def freeze(self) -> Graph:
         """Return the frozen graph, in topological order; raise MeasurementError for a cycle."""
@@ -213,24 +232,24 @@ class MutableGraph:
         )
 
     def in_order(self) -> list[MutableNode]:
-        """Return the nodes in topological order, and otherwise in the source's order."""
+        """Return the nodes in topological order, else in the source's order, else by age."""
         waits = {
-            key: sum(1 for t in set(node.inputs) if t in self.producer)
-            for key, node in self.nodes.items()
+            age: sum(1 for t in set(node.inputs) if t in self.producer)
+            for age, node in self.nodes.items()
         }
-        ready = [(node.order, key) for key, node in self.nodes.items() if not waits[key]]
+        ready = [(node.order, age) for age, node in self.nodes.items() if not waits[age]]
         heapq.heapify(ready)
         ordered: list[MutableNode] = []
         while ready:
             node = self.nodes[heapq.heappop(ready)[1]]
             ordered.append(node)
             for tensor in node.outputs:
-                for user in set(map(id, self.users.get(tensor, ()))):
-                    waits[user] -= 1
-                    if not waits[user]:
-                        heapq.heappush(ready, (self.nodes[user].order, user))
+                for user in dict.fromkeys(self.users.get(tensor, ())):
+                    waits[user.age] -= 1
+                    if not waits[user.age]:
+                        heapq.heappush(ready, (user.order, user.age))
         if len(ordered) != len(self.nodes):
-            stuck = next(node for key, node in self.nodes.items() if waits[key] > 0)
+            stuck = next(node for age, node in self.nodes.items() if waits[age] > 0)
             raise MeasurementError(
                 f"the graph of {self.graph.source} runs in a circle at {stuck.name}; "
                 "a network must be acyclic"

@@ -180,14 +180,12 @@ class _Norm:
         waiting = [op for tensor in self._known for op in self._readers(tensor)]
         waiting += self._readers(self._statistics.deviation)
         self._known[self._statistics.deviation] = {("1/r",): 1}
-        visited: set[int] = set()
         while waiting:
             node = min(waiting, key=lambda op: op.order)
             waiting.remove(node)
-            polynomial = self._of(node) if id(node) not in visited else None
-            if polynomial is None or len(polynomial) > _MOST or node.output in self._known:
+            polynomial = self._of(node) if node.output not in self._known else None
+            if polynomial is None or len(polynomial) > _MOST:
                 continue
-            visited.add(id(node))
             self._known[node.output] = polynomial
             self._recognise(node, polynomial)
             waiting += self._readers(node.output)
