@@ -13,7 +13,7 @@ from support.networks import NETWORKS, network
 from support.small import Draft
 from zoodiff.graph.align import Alignment, align
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.ir import Graph
+from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.graph.layers import LayerGraph
 
 SOME = ("resnet18", "shufflenet_v2_x1_0", "squeezenet1_1", "MobileNetV3Small")
@@ -159,3 +159,17 @@ def test_order_is_kept_along_a_chain(one, other) -> None:
     """Layers of a chain are aligned without crossing."""
     found = align(layers(chain(*one)), layers(chain(*other)))
     assert [j for _, j in found.pairs] == sorted(j for _, j in found.pairs)
+
+
+def test_branches_of_two_inputs_are_told_apart() -> None:
+    """They are added, and only their inputs say which is which: -1 and -2 have one hash."""
+
+    def sum_of(*sources: str) -> Graph:
+        d = Draft()
+        d.tensors["y"] = Tensor("y", (1, 4, 8, 8))
+        d.inputs.append(d.tensors["y"])
+        branch = {source: d.add("Relu", d.conv(source)) for source in sources}
+        return d.graph(d.add("Add", [branch["x"], branch["y"]]))
+
+    alignment = align(layers(sum_of("x", "y")), layers(sum_of("y", "x")))
+    assert names(alignment) >= {("conv0", "conv2"), ("conv2", "conv0")}

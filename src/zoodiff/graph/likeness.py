@@ -89,7 +89,7 @@ def forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
     """Return a hash per layer of its label and of all its ancestors."""
     hashes: list[int] = []
     for layer in graph.layers:
-        read = [hashes[i] if i >= 0 else i for i in layer.inputs]
+        read = [_source(hashes, i) for i in layer.inputs]
         if layer.commutative or layer.op == "Concat":
             read.sort()
         hashes.append(hash((labels[layer.index], tuple(read))))
@@ -106,6 +106,14 @@ def backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
     return hashes
 
 
+def _source(hashes: Sequence[int], index: int) -> int:
+    """Return the hash of what a layer reads; a number below -1 for an input of the network.
+
+    Inputs have the indices -1, -2, ..., but Python's hashes of -1 and -2 are equal.
+    """
+    return hashes[index] if index >= 0 else index - 1
+
+
 def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
     """Return a reader's hash, with its position where the order of its inputs matters."""
     reader = graph.layers[user]
@@ -119,7 +127,7 @@ def around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
     for distance in range(1, max(DISTANCES) + 1):
         wider = []
         for layer in graph.layers:
-            read = [current[i] if i >= 0 else i for i in layer.inputs]
+            read = [_source(current, i) for i in layer.inputs]
             if layer.commutative or layer.op == "Concat":
                 read.sort()
             used = sorted(_read_at(graph, current, *user) for user in layer.users)
