@@ -134,9 +134,11 @@ def _needed(alignment: Alignment) -> tuple[str, ...]:
     """Return the names of the passes that rewrote only one of two aligned layers."""
     names: set[str] = set()
     for i, j in alignment.pairs:
-        names |= _notes(alignment.a.layers[i]) ^ _notes(alignment.b.layers[j])
+        left, right = _notes(alignment.a.layers[i]), _notes(alignment.b.layers[j])
+        if left != right:
+            names |= left ^ right
     return tuple(rewrite.name for rewrite in PASSES if rewrite.name in names)
 
 
 def _notes(layer: Layer) -> set[str]:
-    return {note for node in (layer.node, *layer.chain) for note in node.notes}
+    return set(layer.node.notes).union(*[node.notes for node in layer.chain])

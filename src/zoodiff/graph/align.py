@@ -25,9 +25,11 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from zoodiff.graph.gaps import pair_ends
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.likeness import (
     LEAST,
+    Edges,
     around,
     backward,
     classes,
@@ -78,7 +80,7 @@ def align(a: LayerGraph, b: LayerGraph) -> Alignment:
     work.by_sequence()
     work.by_neighbours()
     work.substitutes()
-    work.ends_of_gaps()
+    pair_ends(a, b, work.to_b, work.to_a)
     pairs = tuple(sorted(work.to_b.items()))
     return Alignment(
         a,
@@ -106,6 +108,12 @@ class _Work:
         self.to_a: dict[int, int] = {}
         self._likeness: dict[tuple[int, int], float] = {}
         self._class_a, self._class_b = classes(a, b)
+        self._edges_a, self._edges_b = Edges(a), Edges(b)
+
+    @property
+    def _complete(self) -> bool:
+        """Whether all layers of a network are paired, so that no pair can be added."""
+        return len(self.to_b) == min(len(self.a.layers), len(self.b.layers))
 
     def pair(self, i: int, j: int) -> None:
         self.to_b[i] = j
@@ -117,10 +125,15 @@ class _Work:
         self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable], *, one_end: bool
     ) -> None:
         """Pair layers whose ancestors and descendants agree, then those where one of them does."""
-        up_a, up_b = forward(self.a, labels_a), forward(self.b, labels_b)
+        if self._complete:
+            return
+        edges_a, edges_b = self._edges_a, self._edges_b
+        up_a, up_b = forward(edges_a, labels_a), forward(edges_b, labels_b)
         # Including the other inputs of their readers, which tells twins in one cell apart.
-        self._by_keys(backward(self.a, up_a), backward(self.b, up_b))
-        down_a, down_b = backward(self.a, labels_a), backward(self.b, labels_b)
+        self._by_keys(backward(edges_a, up_a), backward(edges_b, up_b))
+        if self._complete:
+            return
+        down_a, down_b = backward(edges_a, labels_a), backward(edges_b, labels_b)
         both_a, both_b = list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True))
         self._by_keys(both_a, both_b, most=64)
         if one_end:
@@ -136,7 +149,7 @@ class _Work:
         """
         if len(self.to_b) >= _ALIGNED * min(len(self.a.layers), len(self.b.layers)):
             return
-        rings = [around(self.a, labels_a), around(self.b, labels_b)]
+        rings = [around(self._edges_a, labels_a), around(self._edges_b, labels_b)]
         for keys_a, keys_b in zip(*rings, strict=True):
             self._by_keys(keys_a, keys_b)
 
@@ -241,6 +254,8 @@ class _Work:
 
     def by_neighbours(self) -> None:
         """Pair neighbours of pairs, the most similar first."""
+        if self._complete:
+            return
         heap: list[tuple[float, int, int]] = []
         for i, j in list(self.to_b.items()):
             self._offer(heap, i, j)
@@ -289,6 +304,8 @@ class _Work:
 
     def by_sequence(self) -> None:
         """Align the remaining layers between pairs that keep their order."""
+        if self._complete:
+            return
         fixed = increasing(sorted(self.to_b.items()))
         bounds = [(-1, -1), *fixed, (len(self.a.layers), len(self.b.layers))]
         for (i0, j0), (i1, j1) in pairwise(bounds):
@@ -335,62 +352,6 @@ class _Work:
                 if {user for user, _ in candidate.users} == readers:
                     self.pair(i, j)
                     break
-
-    # Layers at the ends of a gap
-
-    def ends_of_gaps(self) -> None:
-        """Let the end of a gap, not its beginning, be the pair of a layer with the same readers.
-
-        Where one network lacks blocks, the norm behind them is like the norm that begins each. The
-        one with the same readers, or that gives the same output of the network, is its counterpart.
-        A norm begins a block if a shortcut begins beside it.
-        """
-        for i, j in sorted(self.to_b.items()):
-            if not self.a.layers[i].node.parameters or self._common_readers(i, j):
-                continue
-            ahead_a = [k for k in self._read_alike(j) if k not in self.to_b]
-            alike = len(ahead_a) == 1 and self.a.layers[ahead_a[0]].label == self.b.layers[j].label
-            if alike and self._begins(self.a, i, self.to_b):
-                del self.to_b[i]
-                self.pair(ahead_a[0], j)
-                continue
-            ahead_b = [k for k in self._read_alike(i, of_a=True) if k not in self.to_a]
-            alike = len(ahead_b) == 1 and self.b.layers[ahead_b[0]].label == self.a.layers[i].label
-            if alike and self._begins(self.b, j, self.to_a):
-                del self.to_a[j]
-                self.pair(i, ahead_b[0])
-
-    def _begins(self, graph: LayerGraph, index: int, across: dict[int, int]) -> bool:
-        """Whether what a layer reads is also read by a layer without counterpart."""
-        sources = [x for x in graph.layers[index].inputs if x >= 0]
-        return any(
-            user != index and user not in across
-            for source in sources
-            for user in users(graph.layers[source])
-        )
-
-    def _common_readers(self, i: int, j: int) -> bool:
-        """Whether a reader of one layer is paired with one of the other, or both are outputs."""
-        readers = {self.to_b.get(user) for user in users(self.a.layers[i])}
-        ends = [
-            {k for k, x in enumerate(g.outputs) if x == n} for g, n in ((self.a, i), (self.b, j))
-        ]
-        return bool(readers & set(users(self.b.layers[j])) or ends[0] & ends[1])
-
-    def _read_alike(self, index: int, *, of_a: bool = False) -> set[int]:
-        """Return the layers of the other network that counterparts of all readers read there."""
-        here, there = (self.a, self.b) if of_a else (self.b, self.a)
-        across = self.to_b if of_a else self.to_a
-        alike = {
-            there.outputs[k]
-            for k, x in enumerate(here.outputs)
-            if x == index and k < len(there.outputs)
-        }
-        for user, place in here.layers[index].users:
-            reader = across.get(user)
-            if reader is not None and place < len(there.layers[reader].inputs):
-                alike.add(there.layers[reader].inputs[place])
-        return {x for x in alike if x >= 0}
 
     def _readers_in_b(self, source: int | None) -> list[int]:
         if source is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from zoodiff.graph.ir import Graph, Node
@@ -235,13 +236,16 @@ def rounded(value: object) -> Any:
 
     It is rounded to float32 before, or a number and its float32 might be rounded to two sides.
     """
-    if isinstance(value, bool) or value is None:
-        return value
     if isinstance(value, float):
-        return float(f"{_single(value):.5e}") + 0.0
+        return _rounded(value)
     if isinstance(value, list | tuple):
-        return tuple(rounded(v) for v in value)
+        return tuple([rounded(v) if isinstance(v, float | list | tuple) else v for v in value])
     return value
+
+
+@lru_cache(maxsize=4096)
+def _rounded(value: float) -> float:
+    return float(f"{_single(value):.5e}") + 0.0
 
 
 def _along_wide(a: Mapping[str, Any], shape: Sequence[int]) -> Mapping[str, Any]:
@@ -249,7 +253,7 @@ def _along_wide(a: Mapping[str, Any], shape: Sequence[int]) -> Mapping[str, Any]
 
     So a norm of (1, 768) along axis 1 equals the norm of (1, 1, 1, 768) along axis 3.
     """
-    if not shape or not ({"axis", "axes"} & set(a)):
+    if not shape or not ("axis" in a or "axes" in a):
         return a
     place = {axis: sum(extent != 1 for extent in shape[:axis]) for axis in range(len(shape))}
     changed = dict(a)

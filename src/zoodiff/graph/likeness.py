@@ -85,54 +85,67 @@ def classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
     return first, second
 
 
-def forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
+class Edges:
+    """The edges of a graph as hashes see them: with positions only where these matter."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        unordered = [layer.commutative or layer.op == "Concat" for layer in graph.layers]
+        self.inputs = [(layer.inputs, unordered[layer.index]) for layer in graph.layers]
+        """What each layer reads, and whether its order does not matter."""
+        self.readers = [
+            [(user, 0 if unordered[user] else position) for user, position in layer.users]
+            for layer in graph.layers
+        ]
+        """(layer, position among its inputs) for each reader of a layer."""
+        self.outputs: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
+        """Layer -> position among the outputs of the network."""
+
+
+def forward(edges: Edges, labels: Sequence[Hashable]) -> list[int]:
     """Return a hash per layer of its label and of all its ancestors."""
     hashes: list[int] = []
-    for layer in graph.layers:
-        read = [_source(hashes, i) for i in layer.inputs]
-        if layer.commutative or layer.op == "Concat":
-            read.sort()
-        hashes.append(hash((labels[layer.index], tuple(read))))
+    for label, (inputs, unordered) in zip(labels, edges.inputs, strict=True):
+        hashes.append(hash((label, _read(hashes, inputs, unordered))))
     return hashes
 
 
-def backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
+def backward(edges: Edges, labels: Sequence[Hashable]) -> list[int]:
     """Return a hash per layer of its label and of all its descendants."""
-    hashes = [0] * len(graph.layers)
-    ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
-    for layer in reversed(graph.layers):
-        used = sorted(_read_at(graph, hashes, *user) for user in layer.users)
-        hashes[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
+    hashes = [0] * len(labels)
+    for index in range(len(labels) - 1, -1, -1):
+        used = _used(hashes, edges.readers[index])
+        hashes[index] = hash((labels[index], used, edges.outputs.get(index)))
     return hashes
 
 
-def _source(hashes: Sequence[int], index: int) -> int:
-    """Return the hash of what a layer reads; a number below -1 for an input of the network.
+def _read(hashes: Sequence[int], inputs: Sequence[int], unordered: bool) -> tuple[int, ...]:
+    """Return the hashes of what a layer reads; a number below -1 for an input of the network.
 
     Inputs have the indices -1, -2, ..., but Python's hashes of -1 and -2 are equal.
     """
-    return hashes[index] if index >= 0 else index - 1
+    read = [hashes[i] if i >= 0 else i - 1 for i in inputs]
+    if unordered:
+        read.sort()
+    return tuple(read)
 
 
-def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
-    """Return a reader's hash, with its position where the order of its inputs matters."""
-    reader = graph.layers[user]
-    return hashes[user], 0 if reader.commutative or reader.op == "Concat" else position
+def _used(hashes: Sequence[int], readers: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return the hashes of a layer's readers, each with its position."""
+    used = [(hashes[user], position) for user, position in readers]
+    if len(used) > 1:
+        used.sort()
+    return tuple(used)
 
 
-def around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
+def around(edges: Edges, labels: Sequence[Hashable]) -> list[list[int]]:
     """Return hashes per layer of everything within some distances, the largest distance first."""
     current = [hash(label) for label in labels]
     rings = []
     for distance in range(1, max(DISTANCES) + 1):
-        wider = []
-        for layer in graph.layers:
-            read = [_source(current, i) for i in layer.inputs]
-            if layer.commutative or layer.op == "Concat":
-                read.sort()
-            used = sorted(_read_at(graph, current, *user) for user in layer.users)
-            wider.append(hash((current[layer.index], tuple(read), tuple(used))))
-        current = wider
+        current = [
+            hash((own, _read(current, *read), _used(current, readers)))
+            for own, read, readers in zip(current, edges.inputs, edges.readers, strict=True)
+        ]
         if distance in DISTANCES:
             rings.append(current)
     return rings[::-1]

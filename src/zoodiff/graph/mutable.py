@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from zoodiff.errors import MeasurementError
@@ -73,12 +74,14 @@ class MutableGraph:
         self.users: dict[str, list[MutableNode]] = {}
         self.kinds: dict[str, int] = {}
         """An upper bound of the number of nodes per operator; removed nodes still count."""
+        self._loose: list[MutableNode] | None = None
+        """Nodes that may have lost their last reader; None before ``prune`` has run."""
+        self._ends: list[str] = []
+        """The outputs when ``prune`` ran last."""
         self._taken = 0
         for order, node in enumerate(graph.nodes):
             self._take(node, order)
         self._fresh = 0
-        self._edited: bool = True
-        """Whether an edge was changed since ``prune`` ran last."""
 
     def __iter__(self) -> Iterator[MutableNode]:
         """Iterate over the nodes in the source's order; the graph may be rewritten meanwhile."""
@@ -94,7 +97,8 @@ class MutableGraph:
         """Return the nodes of some operators, in order."""
         if not any(op in self.kinds for op in ops):
             return []
-        return sorted((n for n in self.nodes.values() if n.op in ops), key=_order)
+        wanted = frozenset(ops)
+        return sorted([n for n in self.nodes.values() if n.op in wanted], key=_order)
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Return the shape of a tensor; empty if unknown."""
@@ -137,10 +141,11 @@ class MutableGraph:
 
     def read(self, node: MutableNode, inputs: Sequence[str]) -> None:
         """Replace the inputs of a node."""
-        self._edited = True
-        for tensor in set(node.inputs):
+        for tensor in node.inputs:
             users = self.users[tensor]
-            users[:] = [user for user in users if user is not node]
+            users.remove(node)  # the first of them, as passes visit readers in order
+            if not users and self._loose is not None and tensor in self.producer:
+                self._loose.append(self.producer[tensor])
         node.inputs = list(inputs)
         for tensor in inputs:
             self.users.setdefault(tensor, []).append(node)
@@ -157,6 +162,8 @@ class MutableGraph:
         self.tensors[name] = replace(self.tensors[output], name=name, shape=tuple(shape))
         node.outputs = [name if tensor == output else tensor for tensor in node.outputs]
         self.producer[name] = self.producer.pop(output)
+        if self._loose is not None:
+            self._loose.append(node)
         return name
 
     def _unused(self, name: str) -> str:
@@ -181,8 +188,18 @@ class MutableGraph:
 
     def prune(self) -> None:
         """Remove every node that no output depends on."""
-        if not self._edited:
-            return
+        if self._loose is None:
+            self._remove_unneeded()
+        self._loose = self._loose or []
+        ends = set(self.outputs)
+        self._loose += [self.producer[t] for t in self._ends if t in self.producer]
+        while self._loose:
+            node = self._loose.pop()
+            if node in self and not any(t in ends or self.users.get(t) for t in node.outputs):
+                self.remove(node)
+        self._ends = list(self.outputs)
+
+    def _remove_unneeded(self) -> None:
         needed: set[int] = set()
         waiting = [self.producer[t] for t in self.outputs if t in self.producer]
         while waiting:
@@ -193,13 +210,13 @@ class MutableGraph:
         for node in list(self.nodes.values()):
             if node.age not in needed:
                 self.remove(node)
-        self._edited = False
 
     def _take(self, frozen: Node, order: float) -> MutableNode:
         node = MutableNode(frozen, order, self._taken)
         self._taken += 1
-        self._edited = True
         self.nodes[node.age] = node
+        if self._loose is not None:
+            self._loose.append(node)
         self.kinds[node.op] = self.kinds.get(node.op, 0) + 1
         for tensor in node.outputs:
             self.producer[tensor] = node
@@ -233,6 +250,21 @@ class MutableGraph:
 
     def in_order(self) -> list[MutableNode]:
         """Return the nodes in topological order, else in the source's order, else by age."""
+        ordered = sorted(self.nodes.values(), key=_order)  # they are by age already
+        return ordered if self._is_topological(ordered) else self._scheduled()
+
+    def _is_topological(self, ordered: Iterable[MutableNode]) -> bool:
+        """Whether each node comes behind the nodes that it reads."""
+        producer, computed = self.producer, set[str]()
+        for node in ordered:
+            for tensor in node.inputs:
+                if tensor not in computed and tensor in producer:
+                    return False
+            computed.update(node.outputs)
+        return True
+
+    def _scheduled(self) -> list[MutableNode]:
+        """Return the nodes as ``in_order`` does, where that is not the source's order."""
         waits = {
             age: sum(1 for t in set(node.inputs) if t in self.producer)
             for age, node in self.nodes.items()
@@ -257,5 +289,4 @@ class MutableGraph:
         return ordered
 
 
-def _order(node: MutableNode) -> float:
-    return node.order
+_order = attrgetter("order")

@@ -66,12 +66,16 @@ def numbers_in_half(a: Layer, b: Layer) -> tuple[str, ...]:
     mine, theirs = a.node.attributes, b.node.attributes
     return tuple(
         key
-        for key in sorted(_STORED & set(mine) & set(theirs))
-        if rounded(mine[key]) != rounded(theirs[key]) and _rounded_to_half(mine[key], theirs[key])
+        for key in _STORED
+        if key in mine
+        and key in theirs
+        and mine[key] != theirs[key]
+        and rounded(mine[key]) != rounded(theirs[key])
+        and _rounded_to_half(mine[key], theirs[key])
     )
 
 
-_STORED = frozenset({"epsilon", "scale", "value"})
+_STORED = ("epsilon", "scale", "value")
 """Numbers that files of half precision keep in half precision."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -45,17 +45,7 @@ class Kind(Enum):
         >>> Kind.WHOLES.holds([1, 2]), Kind.WHOLES.holds("k"), Kind.WHOLE.holds(True)
         (True, False, False)
         """
-        if self is Kind.WHOLE:
-            return _is_whole(value)
-        if self is Kind.WHOLES:
-            return isinstance(value, list | tuple) and all(_is_whole(part) for part in value)
-        if self is Kind.NUMBERS and isinstance(value, list | tuple):
-            return all(_is_number(part) for part in value)
-        if self in {Kind.NUMBER, Kind.NUMBERS}:
-            return _is_number(value)
-        if self is Kind.TEXT:
-            return isinstance(value, str)
-        return isinstance(value, bool) or (self is Kind.FLAG_OR_TEXT and isinstance(value, str))
+        return _HOLDS[self](value)
 
 
 def _is_whole(value: object) -> bool:
@@ -64,6 +54,25 @@ def _is_whole(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_whole(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_whole, value))
+
+
+def _are_numbers(value: object) -> bool:
+    return all(map(_is_number, value)) if isinstance(value, list | tuple) else _is_number(value)
+
+
+_HOLDS: Mapping[Kind, Callable[[object], bool]] = {
+    Kind.WHOLE: _is_whole,
+    Kind.WHOLES: _are_whole,
+    Kind.NUMBER: _is_number,
+    Kind.NUMBERS: _are_numbers,
+    Kind.TEXT: lambda value: isinstance(value, str),
+    Kind.FLAG: lambda value: isinstance(value, bool),
+    Kind.FLAG_OR_TEXT: lambda value: isinstance(value, bool | str),
+}
 
 
 @dataclass(frozen=True)
@@ -82,11 +91,15 @@ class Attribute:
     absent: str = ""
     choices: tuple[str, ...] = ()
 
+    @cached_property
+    def _holds(self) -> Callable[[object], bool]:
+        return _HOLDS[self.kind]
+
     def problem(self, value: object) -> str | None:
         """Return the error in a value, in words, or None."""
         if value is None:
             return f"is not given, but must be {self.kind.value}" if self.required else None
-        if not self.kind.holds(value):
+        if not self._holds(value):
             return f"is {value!r:.40} and not {self.kind.value}"
         if self.choices and isinstance(value, str) and value not in self.choices:
             return f"is {value!r:.40} and not one of {', '.join(self.choices)}"
@@ -129,6 +142,10 @@ class OperatorSchema:
         """Return the default values of attributes."""
         return {a.name: a.default for a in self.attributes if a.default is not None}
 
+    @cached_property
+    def _required(self) -> tuple[str, ...]:
+        return tuple(attribute.name for attribute in self.attributes if attribute.required)
+
     def roles(self, attributes: Mapping[str, AttributeValue]) -> list[str]:
         """Return the roles of a node's weights, in order, for the operands that the node has."""
         settings = {**self.defaults, **attributes}
@@ -150,9 +167,9 @@ class OperatorSchema:
             problem = declared.problem(value)
             if problem:
                 return f"is malformed: {name} {problem}"
-        for attribute in self.attributes:
-            if attribute.required and attributes.get(attribute.name) is None:
-                return f"has no {attribute.name}"
+        for name in self._required:
+            if attributes.get(name) is None:
+                return f"has no {name}"
         most = len(self.inputs)
         if inputs > most and not any(operand.many for operand in self.inputs):
             return f"reads {inputs} computed tensors, where {self.name} has {most}"

@@ -18,9 +18,13 @@ _NAMES = {"bfloat16": "bfloat16", "float16": "float16 (half precision)"}
 def _kinds(graph: LayerGraph, layer: Layer) -> tuple[str, str]:
     """In which type a layer computes and in which it keeps its weights; float32 is ""."""
     tensor = graph.graph.tensors.get(layer.output)
-    weights = {p.dtype for node in (layer.node, *layer.chain) for p in node.parameters}
     computed = tensor.dtype if tensor is not None and tensor.dtype in _HALVES else ""
-    return computed, next(iter(sorted(weights & _HALVES)), "")
+    stored = ""
+    for node in (layer.node, *layer.chain):
+        for parameter in node.parameters:
+            if parameter.dtype in _HALVES:
+                stored = min(stored or parameter.dtype, parameter.dtype)
+    return computed, stored
 
 
 def _said(computed: str, stored: str) -> str:
