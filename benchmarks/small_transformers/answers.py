@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,13 @@ class Outcome:
         return asdict(self)
 
 
-def outcome(architecture: str, exporters: Sequence[str], *, planted: bool = True) -> Outcome:
+def outcome(
+    architecture: str,
+    exporters: Sequence[str],
+    *,
+    planted: bool = True,
+    build: Callable[[str], Sample] = build,
+) -> Outcome:
     """Build a network, export it, and ask zoodiff about each file and about one changed copy."""
     try:
         sample = build(architecture)

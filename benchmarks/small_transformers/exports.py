@@ -83,7 +83,7 @@ def deviation(sample: Sample, path: Path) -> float:
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
             raise ExportError(f"the file does not run: {reason}") from None
-        worst = max(worst, _apart(wanted, given))
+        worst = max(worst, (sample.apart or _apart)(wanted, given))
     return worst
 
 

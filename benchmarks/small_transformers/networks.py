@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -60,6 +60,8 @@ class Sample:
     network: nn.Module
     inputs: Mapping[str, torch.Tensor]
     level: str
+    apart: Callable[[Sequence[Any], Sequence[Any]], float] | None = None
+    """How far two lists of outputs are apart; None for numbers in the same places."""
 
     @property
     def parameters(self) -> int:

@@ -36,6 +36,11 @@ def plant(sample: Sample) -> tuple[str, Sample] | None:
 
 def _shows(a: Sample, b: Sample) -> bool:
     for inputs in (a.inputs, *a.drawn(2)):
+        if a.apart is not None:
+            outputs = ([x.numpy() for x in each.outputs(inputs)] for each in (a, b))
+            if a.apart(*outputs) > VISIBLE:
+                return True
+            continue
         for x, y in zip(a.outputs(inputs), b.outputs(inputs), strict=True):
             spread = float((x - x.mean()).abs().max())
             if float((x - y).abs().max()) > VISIBLE * max(spread, 1e-6):
