@@ -196,16 +196,22 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
     misread: dict[str, list[float]] = {}
     for place, k in enumerate(chosen):
         scales = scales_of(case.runs[0].outputs[k], case.runs[1].outputs[k])
-        for side, run, in_double in zip(
-            (case.diff.a, case.diff.b),
-            case.runs,
-            (double.outputs_a[place], double.outputs_b[place]),
-            strict=True,
+        for number, (side, run, in_double) in enumerate(
+            zip(
+                (case.diff.a, case.diff.b),
+                case.runs,
+                (double.outputs_a[place], double.outputs_b[place]),
+                strict=True,
+            )
         ):
             apart = largest_deviation(run.outputs[k], in_double[: len(scales)], scales)
             moved = _moved_by_one_unit(run, k, scales)
             limit = _COARSE if precision(side) != "float32" else max(_TRUSTED, _AMPLIFIED * moved)
-            if not apart <= limit and all(np.isfinite(x).all() for x in run.outputs[k]):
+            if (
+                not apart <= limit
+                and all(np.isfinite(x).all() for x in run.outputs[k])
+                and not apart <= MARGIN * _rounded(double, number, place, scales)
+            ):
                 misread.setdefault(side.name, []).append(apart)
             own[k] = own.get(k, 0.0) + finite(apart)
     for side in (case.diff.a, case.diff.b):
@@ -227,6 +233,19 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
         d = outputs.deviations[k]
         if value > d.measured:  # what rounding hid
             outputs.deviations[k] = Deviation(d.probe, value, d.rounding)
+
+
+def _rounded(double: Interpreted, side: int, place: int, scales: Sequence[float]) -> float:
+    """How far single precision moves one network in the interpreter, on one input.
+
+    Rounding inside a network may be amplified where that of its input is not, as where large
+    numbers cancel or the largest of two nearly equal scores decides.
+    """
+    single = double.in_single(side, place)
+    if single is None:
+        return 0.0
+    exact = (double.outputs_a, double.outputs_b)[side][place]
+    return finite(largest_deviation(single[: len(scales)], exact[: len(scales)], scales))
 
 
 def _affordable(case: Case, outputs: Outputs) -> list[int]:

@@ -21,6 +21,7 @@ from zoodiff.equivalence.weights.weight_transfer import transplant
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node
+from zoodiff.graph.values import FloatType
 from zoodiff.graph.weights import Weights
 from zoodiff.rules.context import Difference
 from zoodiff.rules.findings import Finding
@@ -76,27 +77,33 @@ def run_keeping(
     return {name: value for name, value in tensors.items() if name in keep}
 
 
-def run(graph: Graph, weights: Weights, inputs: Inputs) -> list[NDArray[Any]]:
-    """Return all outputs of a graph in double precision, for inputs by name.
+def run(
+    graph: Graph, weights: Weights, inputs: Inputs, dtype: FloatType = np.float64
+) -> list[NDArray[Any]]:
+    """Return all outputs of a graph in double precision or another, for inputs by name.
 
     Raises MeasurementError where the graph, its weights and the input do not fit together.
     """
-    tensors = _evaluated(graph, weights, inputs, ())
+    tensors = _evaluated(graph, weights, inputs, (), dtype)
     return [tensors[tensor.name] for tensor in graph.outputs]
 
 
 def _evaluated(
-    graph: Graph, weights: Weights, inputs: Inputs, keep: Container[str]
+    graph: Graph,
+    weights: Weights,
+    inputs: Inputs,
+    keep: Container[str],
+    dtype: FloatType = np.float64,
 ) -> dict[str, NDArray[Any]]:
     def provide(node: Node, data: Any) -> list[Any]:
         # Beside ids and masks a weight is a real number as well.
-        dtype = data.dtype if data.dtype.kind == "f" else np.float64
-        return [weights[p.name].reshape(p.shape).astype(dtype) for p in node.parameters]
+        kind = data.dtype if data.dtype.kind == "f" else dtype
+        return [weights[p.name].reshape(p.shape).astype(kind) for p in node.parameters]
 
     with np.errstate(all="ignore"):
         try:
             real = in_real_numbers(graph)
-            return evaluate(real, inputs, provide, np.float64, keep, opaque=True)
+            return evaluate(real, inputs, provide, dtype, keep, opaque=True)
         except (KeyError, ValueError) as error:
             raise MeasurementError(f"{graph.source} does not fit its weights ({error})") from None
 
@@ -147,8 +154,24 @@ class Interpreted:
         self._all = [e for f in diff.findings for e in f.differences]
         self._moved: tuple[Weights, list[list[NDArray[Any]]]] | None = None
 
-    def _run(self, side: int, graph: Graph, weights: Weights, inputs: Inputs) -> list[NDArray[Any]]:
-        outputs, chosen = run(graph, weights, inputs), self._chosen[side]
+    def in_single(self, side: int, place: int) -> list[NDArray[Any]] | None:
+        """Return one network's outputs for an input in single precision; None where it fails."""
+        graph = (self._diff.a, self._diff.b)[side].canonical
+        weights = (self._a, self._b)[side]
+        try:
+            return self._run(side, graph, weights, self._inputs[place][side], np.float32)
+        except _FAILURES:
+            return None
+
+    def _run(
+        self,
+        side: int,
+        graph: Graph,
+        weights: Weights,
+        inputs: Inputs,
+        dtype: FloatType = np.float64,
+    ) -> list[NDArray[Any]]:
+        outputs, chosen = run(graph, weights, inputs, dtype), self._chosen[side]
         if chosen is None:
             return outputs
         if max(chosen, default=-1) >= len(outputs):
