@@ -26,6 +26,21 @@ class Sliced(torch.nn.Module):  # type: ignore[misc, name-defined]
         return x[:, : int(x.max().item())]
 
 
+@torch.library.custom_op("zoodiff_tests::largest", mutates_args=())  # type: ignore[misc]
+def _largest(x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+    return x.max().clone()
+
+
+@_largest.register_fake  # type: ignore[misc]
+def _(x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+    return x.new_empty(())
+
+
+class Asking(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x if torch.ops.zoodiff_tests.largest(x).item() > 0 else -x
+
+
 class Choosing(torch.nn.Module):  # type: ignore[misc, name-defined]
     def forward(self, x: Any) -> Any:
         return x[x > 0].sum()
@@ -49,6 +64,7 @@ class Failing(torch.nn.Module):  # type: ignore[misc, name-defined]
             r"a branch or a shape.*\(aten.gt at test_tracing.py:\d+, `return x if.*torch",
         ),
         (Sliced(), r"a branch or a shape.*\(aten.max at test_tracing.py:\d+, `return x\[:, :"),
+        (Asking(), r"a branch or a shape.*\(zoodiff_tests.largest at test_tracing.py:\d+"),
         (Choosing(), r"values of the inputs decide how many results aten\.(index|nonzero)"),
         (Leaving(), r"cannot trace Leaving \(.*numpy.*, at test_tracing.py:\d+, `return torch"),
         (Failing(), r"cannot trace Failing \(the first line and the second, at test_tracing.py"),

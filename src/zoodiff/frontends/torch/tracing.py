@@ -28,7 +28,8 @@ _LONGEST = 200
 """Characters of a reason, and of a line of code."""
 _ASKING = frozenset({"_local_scalar_dense", "eq", "item", "ne"})
 """Functions by which Python asks for a value, behind the one that computes it."""
-_OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)")
+_OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
+"""The library and the name of an operator, such as torchvision's ``nms``."""
 
 
 @contextlib.contextmanager
@@ -135,8 +136,12 @@ _OWN = f"{PurePath(__file__).parents[2]}{os.sep}"
 
 def _asked(traced: Any) -> str:
     """The operator whose result Python asked for, in the text of what was traced so far."""
-    operators = [name for name in _OPERATOR.findall(str(traced)) if name not in _ASKING]
-    return f"aten.{operators[-1]}" if operators else ""
+    operators = [
+        f"{library}.{name}"
+        for library, name in _OPERATOR.findall(str(traced))
+        if name not in _ASKING
+    ]
+    return operators[-1] if operators else ""
 
 
 def extents(node: FxNode, shape: Sequence[Any]) -> tuple[int, ...]:
