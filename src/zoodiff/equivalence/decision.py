@@ -46,6 +46,7 @@ from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
 from zoodiff.rules.findings import Finding
 
+_NEAR_ROUNDING = "the outputs differ by about as much as rounding does"
 _RELATED = 2
 """Relations of weights that a sentence names."""
 PRECISION = frozenset(
@@ -100,13 +101,14 @@ class _Decision:
         if doubt := masked.doubt:
             return self._answer("not decided", outputs, f"not decided: {doubt}", reason=doubt)
         if not outputs.explained and near_rounding(outputs):
-            reason = "the outputs differ by about as much as rounding does"
-            return self._answer("not decided", outputs, f"not decided: {reason}", reason=reason)
+            return self._answer(
+                "not decided", outputs, f"not decided: {_NEAR_ROUNDING}", reason=_NEAR_ROUNDING
+            )
         return self._parted(outputs, domain)
 
     def _agreed(self, outputs: Outputs, domain: Domain) -> Answer:
         """The answer for outputs that agree within rounding, of networks of equal precision."""
-        doubt = self._doubt(outputs)
+        doubt = self._doubt(outputs) or (_NEAR_ROUNDING if outputs.unclear else "")
         if doubt:
             answer = self._answer("not decided", outputs, f"not decided: {doubt}", reason=doubt)
             return replace(answer, domain=domain)

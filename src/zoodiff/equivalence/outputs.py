@@ -34,6 +34,8 @@ _AMPLIFIED = 1e3
 """The same for networks that amplify rounding, as a multiple of how far one unit moves them."""
 _CLEAR = 100.0
 """Deviations above this multiple of what one unit in the last place causes are not rounding."""
+_HIDDEN = 1e-2
+"""Part of amplified rounding below which a deviation in double precision is none of functions."""
 _STEADY = 1e-3
 """The most that rounding alone moves the outputs of one input when it is run again."""
 NO_EFFECT = frozenset({"parametrisation", "training"})
@@ -80,6 +82,8 @@ class Outputs:
     doubles: list[float] = field(default_factory=list)
     interpreted: Interpreted | None = None
     distrust: str = ""
+    unclear: bool = False
+    """Whether amplified rounding may hide a difference that double precision shows."""
 
     @property
     def worst(self) -> Deviation:
@@ -194,6 +198,7 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
     """Add the deviations in double precision, where the interpreter agrees with the runtimes."""
     own: dict[int, float] = {}
     misread: dict[str, list[float]] = {}
+    amplified: set[int] = set()
     for place, k in enumerate(chosen):
         scales = scales_of(case.runs[0].outputs[k], case.runs[1].outputs[k])
         for number, (side, run, in_double) in enumerate(
@@ -207,12 +212,11 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
             apart = largest_deviation(run.outputs[k], in_double[: len(scales)], scales)
             moved = _moved_by_one_unit(run, k, scales)
             limit = _COARSE if precision(side) != "float32" else max(_TRUSTED, _AMPLIFIED * moved)
-            if (
-                not apart <= limit
-                and all(np.isfinite(x).all() for x in run.outputs[k])
-                and not apart <= MARGIN * _rounded(double, number, place, scales)
-            ):
-                misread.setdefault(side.name, []).append(apart)
+            if not apart <= limit and all(np.isfinite(x).all() for x in run.outputs[k]):
+                if apart <= MARGIN * _rounded(double, number, place, scales):
+                    amplified.add(k)
+                else:
+                    misread.setdefault(side.name, []).append(apart)
             own[k] = own.get(k, 0.0) + finite(apart)
     for side in (case.diff.a, case.diff.b):
         # Integers and halves leave their range on large inputs, where real numbers go on.
@@ -223,7 +227,7 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
                 f"({max(wrong):.1e})"
             )
             return
-    usual = 0.5 * float(np.median(list(own.values())))
+    usual = 0.5 * float(np.median([own[k] for k in own if k not in amplified] or [*own.values()]))
     outputs.deviations = [
         Deviation(d.probe, d.measured, max(d.rounding, own.get(k, usual)))
         for k, d in enumerate(outputs.deviations)
@@ -231,6 +235,7 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
     outputs.doubles, outputs.interpreted = double.deviations(), double
     for k, value in zip(chosen, outputs.doubles, strict=True):
         d = outputs.deviations[k]
+        outputs.unclear |= k in amplified and value > _HIDDEN * own[k]
         if value > d.measured:  # what rounding hid
             outputs.deviations[k] = Deviation(d.probe, value, d.rounding)
 
