@@ -7,14 +7,13 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("timm")
-pytest.importorskip("torchvision")
 pytest.importorskip("onnxruntime")
 
 import torch
@@ -24,7 +23,15 @@ from benchmarks.small_zoos import kernels, timm_families, torchvision_tasks
 
 from zoodiff.torch_compat import import_torchvision
 
-pytestmark = [pytest.mark.torch, pytest.mark.onnx]
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.onnx,
+    # Importing them needs what the fixture does first.
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("timm", "torchvision")),
+        reason="timm or torchvision is not installed",
+    ),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
