@@ -15,6 +15,7 @@ from zoodiff.graph.align import Alignment, align
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.graph.layers import LayerGraph
+from zoodiff.rules.example import TinyNetwork
 
 SOME = ("resnet18", "shufflenet_v2_x1_0", "squeezenet1_1", "MobileNetV3Small")
 ACTIVATIONS = ("Relu", "Tanh", "Sigmoid", "Elu")
@@ -132,6 +133,16 @@ def test_branches_are_told_apart_by_what_reads_them() -> None:
 def test_inputs_are_aligned_in_their_order() -> None:
     found = align(layers(chain("Relu")), layers(chain("Relu")))
     assert found.to_b[-1] == -1 == found.to_a[-1]
+
+
+def test_axes_that_are_added_behind_the_last_are_understood() -> None:
+    """Means of channels, stretched over the image that they scale."""
+    net = TinyNetwork(size=4)
+    means = net.add("ReduceMean", "image", (1, 3), axes=[2, 3], keepdims=False)
+    wide = net.add("Unsqueeze", means, (1, 3, 1, 1), axes=[2, 3])
+    graph = net.graph(net.add("Mul", ("image", wide)))
+    pairs = align(LayerGraph(graph), LayerGraph(graph))
+    assert not pairs.only_a and not pairs.only_b
 
 
 def test_networks_without_layers_have_no_pairs() -> None:

@@ -260,7 +260,11 @@ def _along_wide(a: Mapping[str, Any], shape: Sequence[int]) -> Mapping[str, Any]
     if isinstance(a.get("axis"), int):
         changed["axis"] = place.get(a["axis"], a["axis"])
     if isinstance(a.get("axes"), list):
-        changed["axes"] = [place.get(axis, axis) for axis in a["axes"] if shape[axis] != 1]
+        # Axes that an operator adds may lie behind those that it reads.
+        here = range(-len(shape), len(shape))
+        changed["axes"] = [
+            place.get(axis, axis) for axis in a["axes"] if axis not in here or shape[axis] != 1
+        ]
     return changed
 
 
