@@ -26,8 +26,8 @@ _LOGGERS = (
 _EXPORTING = threading.RLock()
 _LONGEST = 200
 """Characters of a reason, and of a line of code."""
-_ASKING = frozenset({"_local_scalar_dense", "eq", "item", "ne"})
-"""Functions by which Python asks for a value, behind the one that computes it."""
+_ASKING = frozenset({"_local_scalar_dense", "eq", "item", "ne", "sym_numel", "sym_size"})
+"""Functions by which Python asks for a value or a shape, behind the one that computes it."""
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
 """The library and the name of an operator, such as torchvision's ``nms``."""
 
