@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from benchmarks.small_transformers.networks import Sample
+from torch import nn
+
+
+def first_input(model: nn.Module) -> str:
+    """Return the name of the argument that a network takes first, its image."""
+    return next(iter(inspect.signature(model.forward).parameters))
 
 
 def runs(sample: Sample) -> str:

@@ -14,7 +14,7 @@ from benchmarks.small_transformers.networks import (
     draw_weights,
     plain,
 )
-from benchmarks.small_zoos.images import runs
+from benchmarks.small_zoos.images import first_input, runs
 from torch import nn
 
 _SMALLEST = """
@@ -79,8 +79,9 @@ def build(family: str) -> Sample:
             model = _create(name, {**arguments, **more}).eval().float()
             draw_weights(model, zlib.crc32(family.encode()))
             level = ", ".join([name, *(f"{k}={v}" for k, v in {**arguments, **more}.items())])
-            network = plain(model, ("x",), {})
-            sample = Sample(family, network, {"x": torch.randn(1, 3, size, size)}, level)
+            own = first_input(model)
+            inputs = {own: torch.randn(1, 3, size, size)}
+            sample = Sample(family, plain(model, (own,), {}), inputs, level)
             why = runs(sample)
         except Exception as error:  # a network of an odd size may fail in any way
             why = " ".join(f"{type(error).__name__}: {error}".split())[:200]

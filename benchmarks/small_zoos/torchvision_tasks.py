@@ -15,7 +15,7 @@ from benchmarks.small_transformers.networks import (
     draw_weights,
     plain,
 )
-from benchmarks.small_zoos.images import runs
+from benchmarks.small_zoos.images import first_input, runs
 
 TASKS = ("detection", "segmentation", "video", "quantization")
 _IMAGE = (1, 3, 96, 96)
@@ -58,7 +58,8 @@ def build(name: str) -> Sample:
             network, apart = Detector(model, ("images",), {}).eval(), sets_apart
             inputs = {"images": torch.rand(shape)}
         else:
-            network, apart, inputs = plain(model, ("x",), {}), None, {"x": torch.randn(shape)}
+            own = first_input(model)
+            network, apart, inputs = plain(model, (own,), {}), None, {own: torch.randn(shape)}
         sample = Sample(name, network, inputs, "x".join(map(str, shape)), apart)
         try:
             why = runs(sample)
