@@ -41,6 +41,15 @@ class Value:
         return self.tensor.dtype in QUANTIZED and self.tensor.quantization is not None
 
 
+def names_of_inputs(network: FileNetwork) -> dict[int, str]:
+    """Return the names of inputs by index: of several those of the file's signature, if it has one.
+
+    What a converter calls their tensors would not say which input of another network is meant.
+    """
+    known = network.signature.inputs if len(network.inputs) > 1 else {}
+    return {index: known.get(index, network.tensors[index].name) for index in network.inputs}
+
+
 def channels_first(shape: Sequence[int]) -> tuple[int, ...]:
     """Return (batch, channels, height, width) for (batch, height, width, channels)."""
     return (shape[0], shape[3], shape[1], shape[2])
@@ -61,10 +70,10 @@ class Builder:
         self.weights: dict[int, str] = {}
         """Names of the weights that nodes read, by their index in the file."""
         self._inputs = []
-        for index in network.inputs:
+        for index, given in names_of_inputs(network).items():
             tensor = network.tensors[index]
             first = index in set(images)
-            name = self._unique(tensor.name)
+            name = self._unique(given)
             shape = channels_first(tensor.shape) if first else tensor.shape
             integers = tensor.dtype in QUANTIZED and tensor.quantization is not None
             kind = "float32" if integers else tensor.dtype  # the graph computes on real numbers

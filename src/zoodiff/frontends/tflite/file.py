@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.tflite.builder import Builder
+from zoodiff.frontends.tflite.builder import Builder, names_of_inputs
 from zoodiff.frontends.tflite.ops import CONTROL_FLOW, translate
 from zoodiff.frontends.tflite.reader import FileNetwork, FileOperator, FileTensor, read, read_weight
 from zoodiff.frontends.tflite.shapes import with_shapes
@@ -48,6 +48,27 @@ def _built(path: Path, name: str) -> Builder:
         if not (unknown or network.open_extents):
             raise
         return _translated(with_shapes(network, path), name)
+
+
+@dataclass(frozen=True)
+class FileInput:
+    """An input of a file: its tensor, and whether the graph has its channels first."""
+
+    index: int
+    turned: bool
+
+
+def inputs_of(network: FileNetwork) -> dict[str, FileInput]:
+    """Return the inputs of a file by their names in its graph."""
+    images = set(_images(network))
+    named = names_of_inputs(network)
+    counts: dict[str, int] = {}
+    inputs = {}
+    for index, name in named.items():
+        count = counts[name] = counts.get(name, 0) + 1
+        unique = name if count == 1 else f"{name}#{count}"
+        inputs[unique] = FileInput(index, index in images)
+    return inputs
 
 
 class UnfitShapesError(MeasurementError):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError
+from zoodiff.frontends.tflite.signatures import NO_SIGNATURE, Signature, signature_of
 
 _MOST = 200_000
 """The largest number of operators, and of tensors, of one network."""
@@ -111,6 +112,8 @@ class FileNetwork:
     outputs: tuple[int, ...]
     open_extents: Mapping[int, tuple[int, ...]]
     """The shapes, by index, of tensors with extents that the file leaves open (-1)."""
+    signature: Signature = NO_SIGNATURE
+    """The names that the file gives its inputs and outputs, where it has one signature."""
 
 
 def read(path: Path) -> FileNetwork:
@@ -240,13 +243,9 @@ class _Reader:
         opened: dict[int, tuple[int, ...]] = {}
         tensors = tuple(self._tensor(graph, i, opened) for i in range(graph.TensorsLength()))
         operators = tuple(self._operator(graph, i) for i in range(graph.OperatorsLength()))
-        network = FileNetwork(
-            tensors,
-            operators,
-            self._indices(graph, "Inputs"),
-            self._indices(graph, "Outputs"),
-            opened,
-        )
+        inputs, outputs = (self._indices(graph, ends) for ends in ("Inputs", "Outputs"))
+        signature = signature_of(model, inputs, outputs, self._spend)
+        network = FileNetwork(tensors, operators, inputs, outputs, opened, signature)
         for index in (*network.inputs, *network.outputs):
             self._require(0 <= index < len(tensors), f"there is no tensor {index}")
         for operator in operators:

@@ -14,6 +14,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.saved_signature import TracedSignature, traced_signature
 from zoodiff.zoos.keras.backend import import_keras
 from zoodiff.zoos.runtime import load_stages, modes, openvino_session
 from zoodiff.zoos.runtime.openvino_session import CompiledNetwork
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoodiff.frontends.tensorflow.protocols import TfFunction, TfVariable
     from zoodiff.graph.ir import Graph
 
 _LARGEST = 2**31 - 1
@@ -41,6 +41,8 @@ class TensorFlowNetwork:
     _call: Callable[[Any], Any] | None
     _access: WeightsAccess
     scope: Mapping[str, str]
+    _signature: TracedSignature | None = None
+    """What runs on named inputs; None for a frozen graph and in OpenVINO."""
     weights_state: WeightsState = "file"
     weights_sha256: str | None = None
 
@@ -56,8 +58,16 @@ class TensorFlowNetwork:
         """Return outputs ``(batch, classes)`` for a batch in the signature's own layout."""
         if self._call is None:
             raise MeasurementError("zoodiff reads frozen graphs and does not run them yet")
+        if self._signature is not None and len(self._signature.shapes) > 1:
+            raise MeasurementError("the signature takes several inputs, not one batch")
         result: NDArray[np.float32] = self._call(batch)
         return result.reshape(len(batch), -1)
+
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run on named inputs; images are given channels first."""
+        if self._signature is None:
+            raise MeasurementError("only a SavedModel in TensorFlow is run on named inputs")
+        return self._signature.run_named(inputs)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raise MeasurementError: a file does not say how images are prepared."""
@@ -71,6 +81,8 @@ class TensorFlowFiles:
     def __init__(self) -> None:
         _, self._tf = import_keras()
         self._followed = Followed()
+        self._stated: dict[str, dict[str, tuple[int, ...]]] = {}
+        """The shapes that a SavedModel was last described with, by what it is called."""
 
     def versions(self) -> Mapping[str, str]:
         """Return the version of TensorFlow."""
@@ -86,12 +98,21 @@ class TensorFlowFiles:
         with self._followed.first(path):
             if not path.is_dir():
                 return self._frozen(path, extent)
-            from zoodiff.frontends.tensorflow.graph import graph_from_concrete_function
+            self._stated.pop(model, None)
+            return self._signature(path, extent).graph(path.name)
 
-            loaded, function, _ = self._signature(path, extent)
-            return graph_from_concrete_function(
-                function, variables=_variables(loaded, function), source=path.name
-            )
+    def describe_at(
+        self, model: str, weights: str | None, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the graph of a SavedModel for inputs of these shapes, images channels first."""
+        path, extent = opened(model)
+        with self._followed.first(path):
+            if not path.is_dir():
+                raise MeasurementError(f"{path} is a frozen graph, whose inputs have their shapes")
+            usual = self._signature(path, extent)
+            stated = usual.own_shapes(usual.graph(path.name), shapes)
+            self._stated[model] = stated
+            return self._signature(path, extent, stated).graph(path.name)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the variables that the signature uses, or the constants of a frozen graph."""
@@ -110,10 +131,8 @@ class TensorFlowFiles:
             graph = self._frozen(path, extent)
             parameters = {p.name: p for node in graph.nodes for p in node.parameters}.values()
             return [(p.trainable, p.size) for p in parameters]
-        loaded, function, _ = self._signature(path, extent)
-        return [
-            (bool(v.trainable), int(v.shape.num_elements())) for v in _variables(loaded, function)
-        ]
+        variables = self._signature(path, extent).variables
+        return [(bool(v.trainable), int(v.shape.num_elements())) for v in variables]
 
     def modes(self) -> Sequence[str]:
         """Return the modes: the signature as saved, compiled by XLA, or in OpenVINO."""
@@ -134,10 +153,20 @@ class TensorFlowFiles:
                     (), "NHWC", None, constants, {}, weights_sha256=file.digest
                 )
             with load_stages.stage(load_stages.BUILD):
-                loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
-            access = of_tensorflow(_variables(loaded, function))
-            call, scope = _call_of(function), modes.tensorflow_scope(mode)
+                signature: TracedSignature | None = self._signature(
+                    path, extent, self._stated.get(model, {}), xla=mode == modes.XLA
+                )
+            assert signature is not None
+            shape = next(iter(signature.shapes.values()))
+            access = of_tensorflow(signature.variables)
+            call, scope = _call_of(signature.function), modes.tensorflow_scope(mode)
             if mode in modes.OPENVINO:
+                if len(signature.shapes) > 1 or len(signature.outputs) > 1:
+                    raise MeasurementError(
+                        f"OpenVINO runs SavedModels of one input and one output; {path.name} has "
+                        f"{len(signature.shapes)} and {len(signature.outputs)}"
+                    )
+                signature = None
                 compiled = CompiledNetwork(
                     openvino_session.of_path(os.fspath(path)),
                     name=path.name,
@@ -153,54 +182,28 @@ class TensorFlowFiles:
             _call=call,
             _access=access,
             scope=scope,
+            _signature=signature,
             weights_state="random" if weights == RANDOM else "file",
             weights_sha256=None if weights == RANDOM else file.digest,
         )
 
     def _signature(
-        self, path: Path, extent: int, *, xla: bool = False
-    ) -> tuple[Any, Any, tuple[int, ...]]:
-        """Return the loaded model, its signature traced at batch size 1, and the input's shape."""
-        tf = self._tf
+        self,
+        path: Path,
+        extent: int,
+        stated: Mapping[str, tuple[int, ...]] | None = None,
+        *,
+        xla: bool = False,
+    ) -> TracedSignature:
+        """Return the signature of a checked SavedModel, traced at batch size 1."""
         with load_stages.stage(load_stages.CHECKS):
             graphs.check_saved_model(path)
         try:
-            loaded = tf.saved_model.load(os.fspath(path))
+            loaded = self._tf.saved_model.load(os.fspath(path))
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} cannot be loaded ({reason})") from None
-        signatures = dict(getattr(loaded, "signatures", {}))
-        signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
-        if signature is None:
-            raise MeasurementError(f"{path} has no signature; save it with one")
-        _, inputs = signature.structured_input_signature
-        if len(inputs) != 1 or len(signature.structured_outputs) != 1:
-            raise MeasurementError(
-                f"the signature of {path} has {len(inputs)} inputs and "
-                f"{len(signature.structured_outputs)} outputs; one of each is needed"
-            )
-        ((key, spec),) = inputs.items()
-        if spec.shape.rank is None:
-            raise MeasurementError(f"the input of {path} has no rank; save it with a shape")
-        shape = tuple(
-            int(n) if n else (1 if axis == 0 else extent)
-            for axis, n in enumerate(spec.shape.as_list())
-        )
-        shape = (1, *shape[1:])
-
-        def call(image: object) -> object:
-            return next(iter(signature(**{key: image}).values()))
-
-        try:
-            traced = tf.function(call, jit_compile=xla or None).get_concrete_function(
-                tf.TensorSpec(shape, spec.dtype, name="image")
-            )
-        except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(
-                f"the signature of {path} does not take an image of shape {shape} ({reason})"
-            ) from None
-        return loaded, traced, shape
+        return traced_signature(loaded, path, extent, stated or {}, xla=xla)
 
     def _definition(self, path: Path) -> Any:
         definition = self._tf.compat.v1.GraphDef()
@@ -275,15 +278,9 @@ class TensorFlowFiles:
 def _call_of(function: Any) -> Callable[[Any], Any]:
     import tensorflow as tf
 
-    return lambda batch: function(tf.constant(batch)).numpy()
+    return lambda batch: function(tf.constant(batch))[0].numpy()
 
 
 _NO_OUTPUT = frozenset(
     {"Assert", "Const", "NoOp", "Placeholder", "SaveV2", "VarHandleOp", "VariableV2"}
 )
-
-
-def _variables(loaded: object, function: TfFunction) -> list[TfVariable]:
-    """Return the variables of the model, or else of the function, without counters."""
-    own = list(getattr(loaded, "variables", [])) or list(function.graph.variables)
-    return [v for v in own if v.dtype.is_floating]

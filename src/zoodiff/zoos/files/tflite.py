@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, MissingFrameworkError
+from zoodiff.frontends.tflite.file import inputs_of
 from zoodiff.frontends.tflite.reader import FileNetwork, FileTensor, read
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
@@ -42,6 +43,7 @@ class TFLiteNetwork:
     scope: Mapping[str, str]
     weights_bytes: int
     """Bytes of the weights in the file; ``weights`` returns integers as real numbers."""
+    _named: Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]] | None = None
     weights_state: WeightsState = "file"
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -55,6 +57,12 @@ class TFLiteNetwork:
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return outputs ``(batch, classes)`` for a batch in the file's layout."""
         return self._call(batch).reshape(len(batch), -1)
+
+    def run_named(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return all outputs of one run on named inputs; images are given channels first."""
+        if self._named is None:
+            raise MeasurementError("OpenVINO runs TFLite files on one batch only; choose LiteRT")
+        return self._named(inputs)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raise MeasurementError: a file does not say how images are prepared."""
@@ -70,6 +78,8 @@ class _LiteRt:
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         import numpy as np
 
+        if len(self._interpreter.get_input_details()) != 1:
+            raise MeasurementError("the file takes several inputs, not one batch")
         input_details = self._interpreter.get_input_details()[0]
         output_details = self._interpreter.get_output_details()[0]
         outputs = []
@@ -83,6 +93,57 @@ class _LiteRt:
                 _to_real(self._interpreter.get_tensor(output_details["index"]), output_details)
             )
         return np.concatenate([output.reshape(1, -1) for output in outputs])
+
+
+@dataclass
+class _LiteRtNamed:
+    """LiteRT's interpreter on named inputs; an input that is not given is filled with zeros."""
+
+    _interpreter: Any
+    _network: FileNetwork
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        import numpy as np
+
+        known = inputs_of(self._network)
+        if unknown := sorted(inputs.keys() - known.keys()):
+            raise MeasurementError(f"the file has no input {unknown[0]}")
+        details = {int(d["index"]): d for d in self._interpreter.get_input_details()}
+        for name, each in known.items():
+            own = details[each.index]
+            shape = tuple(int(n) for n in own["shape"])
+            array = np.asarray(inputs.get(name, np.zeros(shape, own["dtype"])))
+            if name in inputs and each.turned:
+                array = array.transpose(0, 2, 3, 1)
+            if array.shape != shape:
+                raise MeasurementError(
+                    f"the input {name} of the file has the shape {list(shape)}, and "
+                    f"{list(array.shape)} is given"
+                )
+            self._interpreter.set_tensor(each.index, _to_integers(array, own))
+        self._interpreter.reset_all_variables()  # states of recurrent layers
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"LiteRT refuses the inputs ({reason})") from None
+        return self._outputs()
+
+    def _outputs(self) -> dict[str, NDArray[Any]]:
+        """The results, in the file's order, by the names of its signature."""
+        import numpy as np
+
+        network = self._network
+        names = [network.signature.outputs.get(i, "") for i in network.outputs]
+        if not all(names) or len(set(names)) < len(names):
+            names = [f"output {k}" for k in range(len(network.outputs))]
+        details = {int(d["index"]): d for d in self._interpreter.get_output_details()}
+        outputs = {}
+        for name, index in zip(names, network.outputs, strict=True):
+            values = np.array(self._interpreter.get_tensor(index))
+            real = bool(details[index]["quantization"][0])
+            outputs[name] = _to_real(values, details[index]) if real else values
+        return outputs
 
 
 @dataclass
@@ -194,7 +255,7 @@ class TFLiteFiles:
             with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady(path))
                 network = read(path)  # runtimes trust the numbers in a file
-            if len(network.inputs) != 1:
+            if not network.inputs or (len(network.inputs) > 1 and mode in modes.OPENVINO):
                 raise MeasurementError(
                     f"{path.name} has {len(network.inputs)} inputs; one is needed"
                 )
@@ -203,13 +264,14 @@ class TFLiteFiles:
                 own = weights_access(path, file.check)
             precision = max(sizes, key=sizes.__getitem__) if sizes else "float32"
             call: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+            named: _LiteRtNamed | None = None
             if mode in modes.OPENVINO:
                 call = _in_openvino(path, network, threads, mode)
                 scope = call.network.scope(precision)
                 shape = network.tensors[network.inputs[0]].shape
             else:
                 interpreter = _interpreter(path, threads, mode)
-                call = _LiteRt(interpreter)
+                call, named = _LiteRt(interpreter), _LiteRtNamed(interpreter, network)
                 shape = tuple(int(n) for n in interpreter.get_input_details()[0]["shape"])
                 scope = {
                     "entry_point": "Interpreter.invoke",
@@ -220,7 +282,7 @@ class TFLiteFiles:
         stored = sum(n * _bits(dtype) for dtype, n in sizes.items()) // 8
         first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
         layout: Literal["NCHW", "NHWC"] = "NCHW" if first else "NHWC"
-        return TFLiteNetwork(file.digest, shape, layout, own, call, scope, stored)
+        return TFLiteNetwork(file.digest, shape, layout, own, call, scope, stored, named)
 
 
 def _interpreter(path: Path, threads: int, mode: str) -> Any:

@@ -76,11 +76,16 @@ class HeldKerasNetwork:
 
         given = keras.tree.pack_sequence_as(input_structure(self._model), list(arrays))
         try:
-            returned = keras.tree.flatten(self._model(given, training=False))
+            structure = self._model(given, training=False)
         except Exception as error:  # a model's own code may raise anything
             words = " ".join(_COLOUR.sub("", str(error)).split())[:_LONGEST]
             raise MeasurementError(f"the model refuses the inputs ({words})") from None
+        returned = keras.tree.flatten(structure)
         names = list(getattr(self._model, "output_names", ()))
+        if isinstance(structure, Mapping) and len(structure) == len(returned):
+            # Exports call the outputs by these names.
+            places = keras.tree.flatten_with_path(structure)
+            names = [str(path[0]) for path, _ in places]
         if len(names) != len(returned) or len(set(names)) < len(names):
             names = [f"output {k}" for k in range(len(returned))]
         arrays = [np.asarray(keras.ops.convert_to_numpy(each)) for each in returned]
