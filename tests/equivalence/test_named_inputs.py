@@ -12,10 +12,11 @@ import zoodiff
 from zoodiff.api.stated_inputs import stated_inputs
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
-from zoodiff.equivalence.runs.named_inputs import NamedInput
+from zoodiff.equivalence.runs.named_inputs import NamedInput, pairs
 from zoodiff.equivalence.runs.named_outputs import pair_outputs
 from zoodiff.equivalence.runs.named_probes import NamedProbe
 from zoodiff.errors import UsageError
+from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.zoos import registry
 
 onnx = pytest.importorskip("onnx")
@@ -195,3 +196,23 @@ def test_numbers_that_name_outputs_are_places_unless_both_have_the_same() -> Non
 def test_a_mask_that_hides_an_end_is_told_from_others(mask: list[int], start: int | None) -> None:
     known = NamedInput(("m", "m"), "int64", (1, 3), "mask")
     assert NamedProbe("p", {"m": np.int64([mask])}, (known,)).mask_start == start
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (("mask", "ids"), (1, 0)),
+        (("mask:0", "ids:0"), (1, 0)),  # as tf2onnx calls them
+        (("serving_default_mask:0", "serving_default_ids:0"), (1, 0)),  # as TFLite's converter
+        (("ids:0", "ids:1"), (0, 1)),  # two outputs of one operation: names say nothing
+        (("first", "second"), (0, 1)),
+    ],
+)
+def test_inputs_are_paired_by_name_else_in_order(
+    names: tuple[str, str], order: tuple[int, int]
+) -> None:
+    def graph(*inputs: str) -> Graph:
+        tensors = tuple(Tensor(name, (1, 8), "int32") for name in inputs)
+        return Graph("test", tensors, (), (), {tensor.name: tensor for tensor in tensors})
+
+    assert pairs(graph("ids", "mask"), graph(*names)) == tuple(enumerate(order))

@@ -114,18 +114,33 @@ def unread(graph: Graph) -> tuple[str, ...]:
 def pairs(a: Graph, b: Graph) -> tuple[tuple[int, int], ...] | None:
     """Return the positions of inputs that belong together; None where that is not known.
 
-    Inputs are paired by name, else in order where types and ranks agree.
+    Inputs are paired by name, else by the names without what converters add to them, else in order
+    where types and ranks agree.
     """
     first, second = a.inputs, b.inputs
     if len(first) != len(second):
         return None
-    places = {tensor.name: j for j, tensor in enumerate(second)}
-    by_name = [places.get(tensor.name) for tensor in first]
-    chosen = [j for j in by_name if j is not None]
-    if len(chosen) < len(first) or len(set(chosen)) < len(first):
-        chosen = list(range(len(first)))
-    matched = tuple((i, j) for i, j in enumerate(chosen))
+    chosen = _by_name([t.name for t in first], [t.name for t in second])
+    if chosen is None:
+        chosen = _by_name([plain(t.name) for t in first], [plain(t.name) for t in second])
+    matched = tuple(enumerate(chosen or range(len(first))))
     return matched if all(_alike(first[i], second[j]) for i, j in matched) else None
+
+
+def _by_name(first: Sequence[str], second: Sequence[str]) -> list[int] | None:
+    """The places in the second of the names of the first; None unless all are there once."""
+    if len(set(first)) < len(first) or set(first) != set(second):
+        return None
+    return [list(second).index(name) for name in first]
+
+
+def plain(name: str) -> str:
+    """Return the name of an input without what TensorFlow and its converters add to it.
+
+    >>> plain("serving_default_token_ids:0")
+    'token_ids'
+    """
+    return name.removeprefix("serving_default_").partition(":")[0]
 
 
 def _alike(x: Tensor, y: Tensor) -> bool:
