@@ -105,3 +105,18 @@ def test_a_network_and_its_export_are_one_function_and_another_is_not(
     assert zoodiff.diff(_network(swapped=True), files[form], example=_inputs()).same_function is (
         False
     )
+
+
+def test_a_batch_is_not_run_where_its_first_output_would_hide_others(tmp_path: Path) -> None:
+    import keras
+
+    image = keras.Input((4, 4, 3), name="image")
+    outputs = {name: keras.layers.Conv2D(2, 3, name=name)(image) for name in ("far", "near")}
+    path = tmp_path / "network"
+    keras.Model(image, outputs).export(path, format="tf_saved_model", verbose=False)
+    loaded = TensorFlowFiles().load(f"{path}?size=4", None, seed=0, threads=1)
+    pixels = np.random.default_rng(1).standard_normal((1, 4, 4, 3), np.float32)
+    with pytest.raises(MeasurementError, match="2 outputs"):
+        loaded.run(pixels)
+    given = loaded.run_named({"image": pixels.transpose(0, 3, 1, 2)})
+    assert {name: x.shape for name, x in given.items()} == dict.fromkeys(outputs, (1, 2, 2, 2))

@@ -58,8 +58,14 @@ class TensorFlowNetwork:
         """Return outputs ``(batch, classes)`` for a batch in the signature's own layout."""
         if self._call is None:
             raise MeasurementError("zoodiff reads frozen graphs and does not run them yet")
-        if self._signature is not None and len(self._signature.shapes) > 1:
+        signature = self._signature
+        if signature is not None and len(signature.shapes) > 1:
             raise MeasurementError("the signature takes several inputs, not one batch")
+        if signature is not None and len(signature.outputs) > 1:
+            # The first alone would hide the others.
+            raise MeasurementError(
+                f"the signature has {len(signature.outputs)} outputs; one is needed for a batch"
+            )
         result: NDArray[np.float32] = self._call(batch)
         return result.reshape(len(batch), -1)
 
