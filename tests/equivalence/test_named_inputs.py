@@ -74,6 +74,19 @@ def test_rows_of_a_vocabulary_that_no_input_reads_leave_it_undecided(
     assert answer.same_function is not True
 
 
+def test_every_row_of_a_table_is_tried_where_a_network_is_small(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    table = np.random.default_rng(1).standard_normal((800, WIDTH))
+    changed = table.copy()
+    changed[517] = 2.0 * table[517]
+    first = reader(tmp_path, "a", table=table)
+    assert ask(engine, first, reader(tmp_path, "b", table=table.copy())).answer.same_function
+    answer = ask(engine, first, reader(tmp_path, "c", table=changed)).answer
+    assert answer.same_function is False
+    assert not any("were tried" in sentence for sentence in answer.domain.inputs)
+
+
 def test_an_open_length_is_that_of_the_other_or_what_is_stated(
     engine: WorkerPool, tmp_path: Path
 ) -> None:

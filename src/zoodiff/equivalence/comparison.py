@@ -253,7 +253,8 @@ def _named_case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) ->
         inputs = tuple(
             replace(each, low=low, high=high) if each.kind == "real" else each for each in inputs
         )
-    drawn = named_probes(inputs, seed=effort.seed)
+    macs = max(diff.a.counts.macs, diff.b.counts.macs)
+    drawn = named_probes(inputs, seed=effort.seed, macs=macs)
     progress(f"running {sides.entries[0]} and {sides.entries[1]}")
 
     def run(pool: WorkerPool, entry: Entry) -> NamedRuns:

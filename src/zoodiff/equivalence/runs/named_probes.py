@@ -22,6 +22,10 @@ _ALL_BUT_LAST = 2
 """Place of the first of two masks in a column: one hides the last of a row, one all before it."""
 _COVERING = 24
 """The most probes that are added so that every id is tried."""
+_COVERING_SMALL = 300
+"""The same for networks that take few milliseconds."""
+_SMALL = 10_000_000
+"""The most multiply-accumulates of these."""
 Arrays = dict[str, "NDArray[Any]"]
 
 
@@ -82,17 +86,21 @@ def _own(arrays: Arrays, inputs: Sequence[NamedInput], side: int) -> Arrays:
     }
 
 
-def named_probes(inputs: Sequence[NamedInput], *, seed: int = 0) -> tuple[NamedProbe, ...]:
+def named_probes(
+    inputs: Sequence[NamedInput], *, seed: int = 0, macs: int | None = None
+) -> tuple[NamedProbe, ...]:
     """Return values for all inputs, an example that was given first, then the plainest.
 
-    Every id within a vocabulary is among them where few probes suffice for that.
+    Every id within a vocabulary is among them where few probes suffice for that; ``macs`` are the
+    multiply-accumulates of the larger network, of which a small one is given more.
     """
     random = np.random.default_rng([seed, 3])
     columns = {each.names[0]: _values(each, random, seed) for each in inputs}
     names = ["example"] if any(each.example is not None for each in inputs) else []
     names += [f"drawn {k}" for k in range(1, 9)]
     times = 1 + any(each.kind == "mask" for each in inputs)
-    extra = _covering(inputs, times)
+    small = macs is not None and macs <= _SMALL
+    extra = _covering(inputs, times, _COVERING_SMALL if small else _COVERING)
     names += [f"ids {k}" for k in range(1, extra + 1)]
     probes = []
     for k, name in enumerate(names):
@@ -123,13 +131,13 @@ def untried(inputs: Sequence[NamedInput], probes: Sequence[NamedProbe]) -> list[
     return sentences
 
 
-def _covering(inputs: Sequence[NamedInput], times: int) -> int:
+def _covering(inputs: Sequence[NamedInput], times: int, limit: int) -> int:
     """How many probes it takes to try every id so many times; 0 where that are too many."""
     needed = [
         times * -(-_span(e) // max(_block_size(e, times), 1)) for e in inputs if e.kind == "id"
     ]
     most = max(needed, default=0)
-    return most if most <= _COVERING else 0
+    return most if most <= limit else 0
 
 
 def _span(each: NamedInput) -> int:

@@ -77,8 +77,9 @@ def inferred(
     the inference fails, and for stated shapes that the file does not take.
     """
     from onnx import shape_inference
+    from onnx.helper import make_tensor_type_proto
 
-    stored = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    stored = {t.name: (t.data_type, list(t.dims)) for t in model.graph.initializer}
     for tensor in model.graph.initializer:
         if prod(tensor.dims) > SMALL:
             name, kind, dims = tensor.name, tensor.data_type, list(tensor.dims)
@@ -92,9 +93,7 @@ def inferred(
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")  # it may name the open batch size
         if value.name in stored:  # the shape of a constant is inferred by nothing
-            value.type.tensor_type.shape.SetInParent()
-            for length in stored[value.name]:
-                value.type.tensor_type.shape.dim.add(dim_value=length)
+            value.type.CopyFrom(make_tensor_type_proto(*stored[value.name]))
     del model.graph.value_info[:]
     opset = next((domain.version for domain in model.opset_import if not domain.domain), 1)
     stand_in = type(model)()
