@@ -83,7 +83,9 @@ class _Decision:
 
     def answer(self) -> Answer:
         """Decide, then say for which sizes and batches."""
-        at_once = self._unsteady() or self._of_other_sizes()
+        at_once = self._unsteady()
+        if at_once is None:
+            at_once = self._of_other_sizes()
         if at_once is not None:
             return at_once
         outputs = measure(self._case)

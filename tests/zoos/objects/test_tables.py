@@ -19,7 +19,7 @@ class Scaled(torch.nn.Module):  # type: ignore[misc, name-defined]
     def __init__(self, function: Any = torch.lgamma) -> None:
         super().__init__()
         self.function = function
-        self.table = torch.nn.Embedding(3000, 8)
+        self.table = torch.nn.Embedding(30_000, 8)
         self.register_buffer("frequencies", torch.linspace(0.1, 0.9, 8))
         self.head = torch.nn.Linear(8, 4)
 
