@@ -148,7 +148,7 @@ def _summary(subject: Subject, scene: Scene) -> str:
     for count, name in zip(only, "AB", strict=True):
         parts.append(f"{count} in {name} only" if count else "")
     blocks = sum(1 for _ in folding.flat(scene.blocks))
-    parts.append(f"{blocks} blocks" if blocks else "")
+    parts.append(f"{blocks} block{'s' if blocks > 1 else ''}" if blocks else "")
     return ", ".join(part for part in parts if part)
 
 
