@@ -122,6 +122,23 @@ def test_as_many_outputs_of_other_sizes_are_another_function(
     assert not answer.evidence.outputs.compared
 
 
+def test_boxes_whose_number_values_decide_are_no_other_function(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    """One box more or less is what rounding at a threshold does."""
+    first, second = reader(tmp_path, "a"), reader(tmp_path, "b")
+    for path, least in ((first, -10.0), (second, 0.0)):
+        model = onnx.load(path)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(least), "least"))
+        model.graph.node.append(onnx.helper.make_node("Greater", ["y", "least"], ["over"]))
+        model.graph.node.append(onnx.helper.make_node("NonZero", ["over"], ["found"]))
+        model.graph.output.pop()
+        found = onnx.helper.make_tensor_value_info("found", 7, [3, None])
+        model.graph.output.append(found)
+        onnx.save(model, path)
+    assert "have the shapes" not in ask(engine, first, second).answer.sentence
+
+
 def test_outputs_that_are_turned_are_no_other_function() -> None:
     plain = {"x": np.zeros((1, 3, 8)), "y": np.zeros((1, 4))}
     turned = {"p": np.zeros((1, 8, 3)), "q": np.zeros((1, 4))}

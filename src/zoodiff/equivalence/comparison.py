@@ -145,7 +145,7 @@ def _compare(
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
     progress(f"running {a} and {b} with equal weights")
     proof = _proof(sides, effort)
-    answer = from_proof(diff, proof, sides.entries, reason)
+    answer = from_proof(diff, proof, sides.entries, reason, sides.unread)
     layers = None
     if effort.layers:
         progress(f"comparing the layers of {a} and {b}")

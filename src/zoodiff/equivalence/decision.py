@@ -41,6 +41,7 @@ from zoodiff.equivalence.responsibility import (
 )
 from zoodiff.equivalence.runs.named_inputs import is_embedding
 from zoodiff.graph.ir import Node
+from zoodiff.graph.operators.data_sizes import counted_by_values
 from zoodiff.graph.operators.random_numbers import chance, drops
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
@@ -193,9 +194,13 @@ class _Decision:
         return None
 
     def _of_other_sizes(self) -> Answer | None:
-        """The answer where as many outputs hold other numbers of values; else None."""
+        """The answer where as many outputs hold other numbers of values; else None.
+
+        Where values decide how many results there are, rounding may part the numbers.
+        """
         sizes = self._case.questions.other_sizes
-        if not sizes:
+        nodes = (*self._diff.a.canonical.nodes, *self._diff.b.canonical.nodes)
+        if not sizes or any(counted_by_values(node) for node in nodes):
             return None
         sentence, because = f"different functions: {sizes}", [f.code for f in self._parting]
         answer = self._answer(

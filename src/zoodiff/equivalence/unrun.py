@@ -95,11 +95,13 @@ def from_weights(diff: Diff, compared: WeightsDiff) -> Answer:
     return Answer("not decided", sentence, evidence, reason, up_to=graph.without_effect)
 
 
-def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) -> Answer:
+def from_proof(
+    diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str, unread: tuple[str, ...] = ()
+) -> Answer:
     """Return the answer from running both with equal, drawn weights.
 
     ``reason`` says why they were not run with weights of their own; they have none where both are
-    entries with random weights.
+    entries with random weights. ``unread`` has a sentence for each input that nothing reads.
     """
     outputs = OutputsEvidence(
         compared=proof.difference is not None,
@@ -113,9 +115,9 @@ def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) ->
     graph = graph_evidence(diff)
     evidence = Evidence(outputs, WeightsEvidence(False, reason, "drawn"), graph)
     size = "x".join(str(n) for n in diff.a.canonical.inputs[0].shape[2:])
-    domain = Domain((size,) if size else (), (1,), ("float32",))
+    domain = Domain((size,) if size else (), (1,), ("float32",), inputs=unread)
     if proof.inputs:
-        domain = Domain(precisions=("float32",), inputs=proof.inputs)
+        domain = Domain(precisions=("float32",), inputs=(*proof.inputs, *unread))
     if proof.verdict == "not proved":
         sentence = f"not decided: {proof.reason}"
         return Answer("not decided", sentence, evidence, proof.reason, domain=domain)

@@ -128,12 +128,18 @@ def questions_of(
         untried=tuple(untried(inputs, kept)),
         notes=("they differ where a mask is the same everywhere",) if apart else (),
         doubt=f"these outputs have no counterpart: {lacking}" if lacking else "",
-        other_sizes=paired.other_sizes,
+        other_sizes=paired.other_sizes if all(map(_of_fixed_sizes, runs)) else "",
     )
     return questions, (
         runs[0].chosen(positions[0], deciding),
         runs[1].chosen(positions[1], deciding),
     )
+
+
+def _of_fixed_sizes(run: NamedRuns) -> bool:
+    """Whether the outputs have the same shapes for all inputs."""
+    shapes = [[array.shape for array in outputs.values()] for outputs in run.outputs]
+    return all(each == shapes[0] for each in shapes)
 
 
 def _finite(runs: Sequence[Execution], k: int) -> bool:
