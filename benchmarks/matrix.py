@@ -40,15 +40,40 @@ class Matrix:
     """Imports what all need, once."""
     names: Callable[[], list[str]]
     """All that there are, those to be run first before the others."""
-    build: Callable[[str], Any]
-    """Returns the ``Sample`` of a name."""
+    ask: Callable[[str, Sequence[str]], Any]
+    """Returns the ``Outcome`` of a name with some exporters."""
     describe: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
     """What a table says about the rows of networks that were exported."""
     exporters: tuple[str, ...] = EXPORTERS
     """Those that are run unless others are asked for."""
 
 
-def parser_of(description: str, choices: Sequence[str] = ()) -> argparse.ArgumentParser:
+def of_pytorch(
+    noun: str,
+    prepare: Callable[[], None],
+    names: Callable[[], list[str]],
+    build: Callable[[str], Any],
+    describe: Callable[[Sequence[Mapping[str, Any]]], str] | None = None,
+    exporters: tuple[str, ...] = EXPORTERS,
+) -> Matrix:
+    """Return a matrix of PyTorch's networks; ``build`` returns the ``Sample`` of a name."""
+
+    def prepare_all() -> None:
+        _prepare_pytorch()
+        prepare()
+        _warm_up()
+
+    def ask(name: str, exporters: Sequence[str]) -> Any:
+        from benchmarks.small_transformers.answers import outcome
+
+        return outcome(name, exporters, build=build)
+
+    return Matrix(noun, prepare_all, names, ask, describe, exporters)
+
+
+def parser_of(
+    description: str, choices: Sequence[str] = (), exporters: Sequence[str] = EXPORTERS
+) -> argparse.ArgumentParser:
     """Return the options of a program that runs a matrix, or one that is chosen of several."""
     parser = argparse.ArgumentParser(description=description)
     if choices:
@@ -56,7 +81,7 @@ def parser_of(description: str, choices: Sequence[str] = ()) -> argparse.Argumen
     parser.add_argument("file", type=Path, help="one JSON line per network")
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--limit", type=int, default=0, help="at most so many are run")
-    parser.add_argument("--exporter", action="append", choices=EXPORTERS, help="several may be")
+    parser.add_argument("--exporter", action="append", choices=exporters, help="several may be")
     parser.add_argument("--seconds", type=float, default=300.0, help="for one network")
     parser.add_argument("--again", action="store_true", help="run those of --only once more")
     parser.add_argument("--table", action="store_true", help="run nothing")
@@ -102,22 +127,20 @@ def _stored(file: Path) -> dict[str, dict[str, Any]]:
 def _chosen(
     matrix: Matrix, only: Sequence[str] | None, rows: Mapping[str, Any], *, again: bool = False
 ) -> list[str]:
-    _prepare(matrix)
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    matrix.prepare()
     known = matrix.names()
     return [name for name in only or known if name in known and (again or name not in rows)]
 
 
-def _prepare(matrix: Matrix) -> None:
-    """Import the frameworks once; each network gets a copy of this process."""
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
+def _prepare_pytorch() -> None:
+    """Import PyTorch once; each network gets a copy of this process."""
     with contextlib.suppress(ImportError):
         import_torchvision()
     import torch
 
     torch.set_num_threads(1)
-    matrix.prepare()
-    _warm_up()
 
 
 def _warm_up() -> None:
@@ -159,14 +182,12 @@ def run_apart(
 
 
 def _in_process(matrix: Matrix, name: str, exporters: Sequence[str], send: Any) -> None:
-    from benchmarks.small_transformers.answers import outcome
-
     os.setsid()
     silent = os.open(os.devnull, os.O_WRONLY)
-    for said in (1, 2):  # PyTorch writes there itself, too
+    for said in (1, 2):  # frameworks write there themselves, too
         os.dup2(silent, said)
     try:
-        row = outcome(name, exporters, build=matrix.build).to_dict()
+        row = matrix.ask(name, exporters).to_dict()
     except Exception as error:  # the program goes on with the next
         row = {"architecture": name, "state": "not built", "exports": {}}
         row["reason"] = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -187,7 +208,7 @@ def _line(row: Mapping[str, Any]) -> str:
 def print_table(matrix: Matrix, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print counts by exporter, counts of networks, and every answer that is not right."""
     print(f"{'':16}" + "".join(f"{state:>14}" for state in STATES))
-    for exporter in (*EXPORTERS, "planted"):
+    for exporter in (*matrix.exporters, "planted"):
         verdicts = [v for row in rows if (v := _of(row, exporter))]
         counts = Counter(v["state"] for v in verdicts)
         print(f"{exporter:16}" + "".join(f"{counts[state]:>14}" for state in STATES))
@@ -203,7 +224,7 @@ def print_table(matrix: Matrix, rows: Sequence[Mapping[str, Any]]) -> None:
     if matrix.describe is not None:
         print(matrix.describe(asked))
     for row in rows:
-        for exporter in (*EXPORTERS, "planted"):
+        for exporter in (*matrix.exporters, "planted"):
             verdict = _of(row, exporter)
             if verdict and verdict["state"] not in {"right", "export failed"}:
                 title = f"{row['architecture']} {exporter}"

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.matrix import Matrix, parser_of, run_matrix
+from benchmarks.matrix import of_pytorch, parser_of, run_matrix
 
 _NAMES = """
     bert vit wav2vec2 clip patchtst gpt2 swin llava llama whisper resnet t5 blip bart convnext
@@ -46,7 +46,7 @@ _FIRST = tuple(_NAMES.split())
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the architectures that the file lacks; print the table of all that it has."""
     options = parser_of(__doc__.splitlines()[0]).parse_args(arguments)
-    return run_matrix(Matrix("architectures", _prepare, _names, _build, _description), options)
+    return run_matrix(of_pytorch("architectures", _prepare, _names, _build, _description), options)
 
 
 def _prepare() -> None:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.matrix import Matrix, parser_of, run_matrix
+from benchmarks.matrix import Matrix, of_pytorch, parser_of, run_matrix
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def _timm() -> Matrix:
 
         return timm_families.build(name)
 
-    return Matrix("families", prepare, names, build, exporters=("dynamo", "torchscript"))
+    return of_pytorch("families", prepare, names, build, exporters=("dynamo", "torchscript"))
 
 
 def _torchvision() -> Matrix:
@@ -64,7 +64,7 @@ def _torchvision() -> Matrix:
 
         return torchvision_tasks.build(name)
 
-    return Matrix("builders", prepare, names, build)
+    return of_pytorch("builders", prepare, names, build)
 
 
 if __name__ == "__main__":
